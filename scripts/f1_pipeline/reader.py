@@ -1,0 +1,213 @@
+"""The one typed reader: landing JSON through DuckDB with explicit columns, and what it refuses.
+
+DuckDB's JSON reader casts generously ('5' and 5.4 both pass for an integer) and drops fields it
+was not told of. Here a value has the type its endpoint says or the file is refused, and fields
+nobody knows are reported.
+"""
+
+import glob
+import hashlib
+import json
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from f1_pipeline import PipelineError
+from f1_pipeline.endpoints import Endpoint
+
+COLUMN_TYPES = {
+    "integer": "INTEGER",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "boolean": "BOOLEAN",
+    "timestamp": "TIMESTAMPTZ",
+    "integer[]": "INTEGER[]",
+}
+
+# What DuckDB's json_structure() calls the values that are right for a type.
+WHOLE = {"UBIGINT", "BIGINT", "NULL"}
+STRUCTURES = {
+    "integer": WHOLE,
+    "double": WHOLE | {"DOUBLE"},
+    "string": {"VARCHAR", "NULL"},
+    "boolean": {"BOOLEAN", "NULL"},
+    "timestamp": {"VARCHAR", "NULL"},
+}
+
+TELLING = b'".ul'  # quotes, decimal points, and a letter of true, false, null each
+OTHER = bytes(set(range(256)) - set(TELLING))
+
+
+class LandingFile:
+    """One JSON file of one session: `<landing>/<session_key>/<endpoint>.json`."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.session_key = int(Path(path).parent.name)
+        self.modified = Path(path).stat().st_mtime
+
+    def scan(self):
+        """Read the file once: its SHA-256 digest and how often each telling byte occurs."""
+        digest, telling = hashlib.sha256(), Counter()
+        with Path(self.path).open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+                rest = chunk.translate(None, OTHER)
+                telling.update({byte: rest.count(byte) for byte in TELLING})
+        self.digest = digest.hexdigest()
+        self.telling = telling
+        return self
+
+
+def typed_select(endpoint: Endpoint, files: list[LandingFile]) -> str:
+    """SQL for the rows of scanned `files`, typed, with `_source_file` and `_file_digest`."""
+    columns = ", ".join(f"{name}: '{COLUMN_TYPES[t]}'" for name, t in endpoint.fields.items())
+    return " union all ".join(
+        f"""select {", ".join(endpoint.fields)},
+                   {literal(file.path)} as _source_file, '{file.digest}' as _file_digest
+            from read_json({literal(glob.escape(file.path))},
+                           columns = {{{columns}}}, format = 'array')"""
+        for file in files
+    )
+
+
+def check_rows(connection, endpoint: Endpoint, files: list[LandingFile], relation: str):
+    """Check the rows of `files`, already read into `relation`, against their raw JSON.
+
+    Returns {session_key: {field the endpoint does not know: rows that have it}}.
+    Raises PipelineError with file, row and field for a value of the wrong type, a required field
+    that is missing, or a row of another session.
+    """
+    unknown = {}
+    counts = present_values(connection, endpoint, relation)
+    for file in files:
+        if file.path not in counts:  # an empty array, or what DuckDB takes for one
+            if b"".join(Path(file.path).read_bytes().split()) != b"[]":
+                raise refusal(endpoint, file)
+            continue
+        rows, present, fractions = counts[file.path]
+        if not is_plain(endpoint, file, rows, present, fractions):
+            unknown[file.session_key] = unknown_fields(endpoint, file)
+    strangers = connection.execute(
+        f"""select _source_file from {relation}
+            where session_key <> cast(split_part(_source_file, '/', -2) as integer) limit 1"""
+    ).fetchone()
+    if strangers:
+        raise refusal(endpoint, next(f for f in files if f.path == strangers[0]))
+    return unknown
+
+
+def present_values(connection, endpoint, relation):
+    """{path: (rows, {field: values that are not null}, timestamps with a fraction)}."""
+    stamps = [n for n, t in endpoint.fields.items() if t == "timestamp"]
+    fractions = "+".join(f"count_if(microsecond({n}) % 1000000 <> 0)" for n in stamps) or "0"
+    found = connection.execute(
+        f"""select _source_file, count(*), {fractions},
+                   {", ".join(f"count({name})" for name in endpoint.fields)}
+            from {relation} group by all"""
+    ).fetchall()
+    return {
+        path: (rows, dict(zip(endpoint.fields, present, strict=True)), fractions)
+        for path, rows, fractions, *present in found
+    }
+
+
+def is_plain(endpoint, file, rows, present, fractions):
+    """Whether the file can hold nothing but known fields of the right type, told by its bytes.
+
+    Where no value is null, every known field stands in every row, so its quotes, decimal points
+    and letters are known exactly; one more of any of them would be something else. This saves a
+    second parse of the large files. Types whose bytes vary (floats, texts, lists) never qualify.
+    """
+    if set(endpoint.fields.values()) - {"integer", "timestamp"} or min(present.values()) < rows:
+        return False
+    names = "".join(endpoint.fields)
+    stamps = sum(kind == "timestamp" for kind in endpoint.fields.values())
+    expected = {
+        '"': rows * 2 * (len(endpoint.fields) + stamps),
+        ".": fractions,
+        "u": rows * names.count("u"),
+        "l": rows * names.count("l"),
+    }
+    return all(file.telling[ord(byte)] == count for byte, count in expected.items())
+
+
+def unknown_fields(endpoint, file):
+    """{field the endpoint does not know: rows that have it}, from the structure of every row.
+
+    Raises PipelineError for a value of the wrong type or a required field that is missing.
+    """
+    unknown = Counter()
+    structures = duckdb.execute(
+        f"""select json_structure(json), count(*)
+            from read_json_objects({literal(glob.escape(file.path))}, format = 'array')
+            group by all"""
+    ).fetchall()
+    for structure, rows in structures:
+        found = json.loads(structure)
+        unknown.update({name: rows for name in found if name not in endpoint.fields})
+        for name, kind in endpoint.fields.items():
+            value = found.get(name, "NULL")
+            nothing = value == "NULL" and name in endpoint.required
+            if nothing or not matches(value, kind):
+                raise refusal(endpoint, file)
+    return dict(unknown)
+
+
+def matches(structure, kind):
+    if kind == "integer[]":
+        return structure == "NULL" or (isinstance(structure, list) and structure[0] in WHOLE)
+    return isinstance(structure, str) and structure in STRUCTURES[kind]
+
+
+def refusal(endpoint: Endpoint, file: LandingFile, reason="unreadable") -> PipelineError:
+    """Why `file` is refused, in one line; `reason` where its rows show nothing."""
+    try:
+        return PipelineError(first_bad_value(endpoint, file) or f"{file.path}: {reason}")
+    except ValueError as error:
+        return PipelineError(
+            f"{file.path} is not JSON ({error}): mend or delete it, then run again"
+        )
+
+
+def first_bad_value(endpoint, file):
+    """The first row and field of `file` that break its endpoint's types, as a sentence."""
+    rows = json.loads(Path(file.path).read_bytes())
+    if not isinstance(rows, list):
+        return f"{file.path} is not a JSON array: mend or delete it, then run again"
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            return f"{file.path}, row {number}: not an object but {row!r:.60}"
+        for name, kind in endpoint.fields.items():
+            value = row.get(name)
+            if value is None and name in endpoint.required:
+                return f"{file.path}, row {number}: field {name} is missing"
+            if value is not None and not is_of_type(value, kind):
+                return f"{file.path}, row {number}: field {name} must be {kind}, not {value!r:.60}"
+        if row["session_key"] != file.session_key:
+            return (
+                f"{file.path}, row {number}: field session_key is {row['session_key']}, "
+                f"but the folder is session {file.session_key}'s"
+            )
+    return None
+
+
+def is_of_type(value, kind):
+    if kind == "integer[]":
+        return isinstance(value, list) and all(v is None or is_of_type(v, "integer") for v in value)
+    if kind == "timestamp":
+        try:
+            return isinstance(value, str) and bool(datetime.fromisoformat(value))
+        except ValueError:
+            return False
+    if kind == "integer":
+        return type(value) is int and abs(value) < 2**31
+    types = {"double": (int, float), "string": (str,), "boolean": (bool,)}[kind]
+    return type(value) in types
+
+
+def literal(text):
+    """A string as a SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"

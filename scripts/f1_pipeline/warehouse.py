@@ -1,0 +1,119 @@
+"""The warehouse behind one small interface: nothing outside this module knows which one it is."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import duckdb
+
+from f1_pipeline import PipelineError
+from f1_pipeline.endpoints import Endpoint
+from f1_pipeline.reader import (
+    COLUMN_TYPES,
+    check_rows,
+    refusal,
+    typed_select,
+    unknown_fields,
+)
+
+BRONZE = "bronze_raw"
+
+
+class DuckDBWarehouse:
+    """A DuckDB file. Connections are short: one process at a time may write."""
+
+    target = "duckdb"
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    @property
+    def dbt_environment(self):
+        """Environment variables that dbt's profile reads."""
+        return {"F1_DUCKDB_PATH": str(self.path.absolute())}
+
+    @contextlib.contextmanager
+    def connect(self, read_only=False):
+        """Yields a DuckDBConnection; raises PipelineError where another program holds the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = duckdb.connect(str(self.path), read_only=read_only)
+        except duckdb.Error as error:
+            raise PipelineError(
+                f"{self.path} can't be opened: {str(error).splitlines()[0]} "
+                "Close the program that holds it and run again"
+            ) from error
+        with connection:
+            connection.execute("set TimeZone = 'UTC'")
+            yield DuckDBConnection(connection)
+
+
+class DuckDBConnection:
+    """What the pipeline asks of an open warehouse."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def loaded(self, endpoint: Endpoint):
+        """What bronze holds: {session_key: (file digest, rows, loaded at in POSIX seconds)}."""
+        fields = ", ".join(f"{name} {COLUMN_TYPES[t]}" for name, t in endpoint.fields.items())
+        self.connection.execute(f"create schema if not exists {BRONZE}")
+        self.connection.execute(
+            f"""create table if not exists {BRONZE}.{endpoint.table} (
+                {fields}, _source_file VARCHAR, _file_digest VARCHAR, _loaded_at TIMESTAMPTZ)"""
+        )
+        rows = self.connection.execute(
+            f"""select session_key, min(_file_digest), count(*), epoch(min(_loaded_at))
+                from {BRONZE}.{endpoint.table} group by all order by all"""
+        ).fetchall()
+        return {key: tuple(rest) for key, *rest in rows}
+
+    def replace_sessions(self, endpoint: Endpoint, files, gone, loaded_at):
+        """Replace the sessions of the scanned `files` and drop those `gone`, in one transaction.
+
+        `loaded_at` is in POSIX seconds. Returns {session_key: {unknown field: rows}}. Where a file
+        is refused it raises PipelineError and changes nothing.
+        """
+        table, moment = f"{BRONZE}.{endpoint.table}", f"to_timestamp({loaded_at!r})"
+        keys = sorted({file.session_key for file in files} | set(gone))
+        self.connection.begin()
+        try:
+            self.connection.execute(f"delete from {table} where session_key in {(*keys, -1)}")
+            unknown = {}
+            if files:
+                self.connection.execute(
+                    f"insert into {table} by name "
+                    f"select *, {moment} as _loaded_at from ({typed_select(endpoint, files)})"
+                )
+                new = f"(from {table} where _loaded_at = {moment})"
+                unknown = check_rows(self.connection, endpoint, files, new)
+            self.connection.commit()
+            return unknown
+        except duckdb.Error as error:
+            self.connection.rollback()
+            raise first_refusal(endpoint, files, error) from error
+        except PipelineError:
+            self.connection.rollback()
+            raise
+
+    def frame(self, sql):
+        """A query's rows as a pandas DataFrame."""
+        return self.connection.execute(sql).df()
+
+
+def first_refusal(endpoint, files, error):
+    """The refusal of the file that made DuckDB's JSON reader give up."""
+    for file in files:
+        try:
+            unknown_fields(endpoint, file)
+            duckdb.execute(f"select count(*) from ({typed_select(endpoint, [file])})")
+        except duckdb.Error as own:
+            return refusal(endpoint, file, str(own).splitlines()[0])
+        except PipelineError as own:
+            return own
+    return PipelineError(str(error).splitlines()[0])
+
+
+def open_warehouse(config):
+    """The warehouse the configuration names."""
+    return DuckDBWarehouse(os.path.expandvars(config["paths"]["warehouse"]))

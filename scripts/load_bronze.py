@@ -1,0 +1,22 @@
+"""Bring one bronze table to the content of its landing files."""
+
+from pathlib import Path
+
+from f1_pipeline.bronze import load_table
+from f1_pipeline.endpoints import endpoints
+from f1_pipeline.jsonfile import read_json, write_json
+from f1_pipeline.step import step
+from f1_pipeline.warehouse import open_warehouse
+
+if __name__ == "__main__":
+    with step(snakemake):
+        endpoint = endpoints()[snakemake.wildcards.endpoint]
+        last = Path(snakemake.output.receipt)
+        receipt = load_table(
+            open_warehouse(snakemake.config),
+            endpoint,
+            snakemake.input,
+            read_json(last) if last.exists() else None,
+        )
+        write_json(snakemake.output.receipt, receipt)
+        print(f"{receipt['table']}: {receipt['rows']} rows of {len(receipt['sessions'])} sessions")

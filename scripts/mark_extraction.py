@@ -1,0 +1,16 @@
+"""Say which sessions lie in landing, whole or not, and which were skipped."""
+
+from pathlib import Path
+
+from f1_pipeline.extraction import summarise
+from f1_pipeline.jsonfile import read_json
+from f1_pipeline.step import step
+
+if __name__ == "__main__":
+    with step(snakemake) as metadata:
+        catalogue = read_json(snakemake.params.catalogue[0]) if snakemake.params.catalogue else {}
+        receipts = {Path(path).stem: read_json(path) for path in snakemake.input.receipts}
+        metadata["extraction_mode"] = snakemake.params.mode
+        metadata.update(summarise(snakemake.params.landing, receipts))
+        metadata["sessions_skipped"] = catalogue.get("skipped", {})
+        print(f"{metadata['files_count']} files of {metadata['sessions_count']} sessions")
