@@ -20,3 +20,37 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
+
+demo: env  ## build the whole pipeline offline on synthetic sessions (under 3 minutes)
+	$(BIN)/snakemake --profile profiles/demo
+	@$(BIN)/python scripts/show_built.py --configfile config/demo.yaml
+
+test: env  ## run all tests but the slow ones (under 8 minutes)
+	$(BIN)/pytest -n auto -m "not slow"
+
+test-slow: env  ## run the slow tests
+	$(BIN)/pytest -m slow
+
+check: env  ## what the formatters and linters say
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check .
+	$(BIN)/sqlfmt --check dbt
+	$(BIN)/snakemake --lint
+
+format: env  ## format Python, rules and SQL
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt .
+	$(BIN)/sqlfmt dbt
+
+bench: env  ## seconds and memory per layer, as tables
+	$(BIN)/python tests/bench.py
+
+report: env  ## reports/f1_pipeline.html of what the last run built
+	$(BIN)/snakemake --cores 2 report $(CONFIG)
+	@mkdir -p reports
+	$(BIN)/snakemake --report reports/f1_pipeline.html $(CONFIG)
+
+clean:  ## remove what demo, tests and reports made; data/ of live runs stays
+	rm -rf data/demo reports $(VENV) .pytest_cache .ruff_cache .hypothesis

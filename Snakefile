@@ -18,22 +18,19 @@ validate(config, f"{workflow.basedir}/config/config.schema.yaml")
 
 DATA = config["paths"]["data"]
 LANDING = config["paths"].setdefault("landing", f"{DATA}/landing")
-config["paths"].setdefault(
-    "warehouse", f"{DATA}/warehouse/dev_f1_data_analytics.duckdb"
-)
-MARKERS, LOGS, BENCHMARKS = (
-    f"{DATA}/{name}" for name in ("markers", "logs", "benchmarks")
-)
+config["paths"].setdefault("warehouse", f"{DATA}/warehouse/dev_f1_data_analytics.duckdb")
+MARKERS, LOGS, BENCHMARKS = (f"{DATA}/{name}" for name in ("markers", "logs", "benchmarks"))
 
 # dbt's process ends with the run that started it.
-os.environ["F1_RUN_PID"] = str(os.getpid())
+os.environ.update(F1_RUN_PID=str(os.getpid()))
 
 
 wildcard_constraints:
-    asked_at=r"\d{8}T\d{6}Z",
+    asked=r"\d{8}T\d{6}Z-\w+",
     session_key=r"\d+",
 
 
+include: "rules/inputs.smk"
 include: "rules/extract.smk"
 include: "rules/bronze.smk"
 include: "rules/silver.smk"

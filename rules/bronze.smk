@@ -16,6 +16,8 @@ rule load_bronze:
         f"{BENCHMARKS}/load_bronze/{{endpoint}}.tsv"
     resources:
         warehouse_writers=1,
+    conda:
+        "../envs/pipeline.yaml"
     message:
         "Loading {wildcards.endpoint} into bronze"
     script:
@@ -32,6 +34,8 @@ rule mark_bronze:
         f"{LOGS}/mark_bronze.log",
     benchmark:
         f"{BENCHMARKS}/mark_bronze.tsv"
+    conda:
+        "../envs/pipeline.yaml"
     message:
         "Summing up bronze"
     script:

@@ -19,9 +19,8 @@ rule build_gold_core:
         f"{BENCHMARKS}/build_gold_core.tsv"
     resources:
         warehouse_writers=1,
-    params:
-        selector="gold_core",
-        schema="default_gold_analytics",
+    conda:
+        "../envs/pipeline.yaml"
     message:
         "Building and testing gold core"
     script:
@@ -41,9 +40,8 @@ rule build_gold_marts:
         f"{BENCHMARKS}/build_gold_marts.tsv"
     resources:
         warehouse_writers=1,
-    params:
-        selector="gold_marts",
-        schema="default_gold_analytics",
+    conda:
+        "../envs/pipeline.yaml"
     message:
         "Building and testing gold marts"
     script:

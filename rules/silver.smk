@@ -4,19 +4,6 @@ In: bronze_tables_loaded.json and the dbt code of the layer.
 Out: tables in the schema default_silver_clean and the marker silver_tables_built.json.
 """
 
-DBT = f"{workflow.basedir}/dbt"
-
-
-def dbt_code(*folders):
-    """The files of a layer: its models and tests, and what every layer uses."""
-    shared = [f"{DBT}/dbt_project.yml", f"{DBT}/selectors.yml"]
-    found = (
-        Path(DBT, folder).rglob("*") for folder in ("macros", "tests/generic", *folders)
-    )
-    return shared + sorted(
-        str(path) for paths in found for path in paths if path.is_file()
-    )
-
 
 rule build_silver:
     input:
@@ -31,9 +18,8 @@ rule build_silver:
         f"{BENCHMARKS}/build_silver.tsv"
     resources:
         warehouse_writers=1,
-    params:
-        selector="silver",
-        schema="default_silver_clean",
+    conda:
+        "../envs/pipeline.yaml"
     message:
         "Building and testing silver"
     script:

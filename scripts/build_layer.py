@@ -9,14 +9,14 @@ from f1_pipeline.warehouse import open_warehouse
 
 if __name__ == "__main__":
     with step(snakemake) as metadata:
-        warehouse = open_warehouse(snakemake.config)
+        layer = snakemake.rule.removeprefix("build_")
         run_results = dbt_layer.build(
-            warehouse,
+            open_warehouse(snakemake.config),
             str(Path(snakemake.input.code[0]).parent),
-            snakemake.params.selector,
+            layer,
             f"{snakemake.config['paths']['data']}/dbt",
             snakemake.log[0],
             snakemake.config["dbt"]["full_refresh"],
         )
-        metadata.update(schema=snakemake.params.schema, **dbt_layer.summarise(run_results))
+        metadata.update(dbt_layer.summarise(layer, run_results))
         write_json(snakemake.output.run_results, run_results)

@@ -1,17 +1,12 @@
 """Ask the API which sessions exist, and note those that are wanted."""
 
-from pathlib import Path
-
 from f1_pipeline import catalogue
 from f1_pipeline.extraction import open_source
 from f1_pipeline.step import step
 
 if __name__ == "__main__":
     with step(snakemake):
-        api = open_source(snakemake.config)
-        output = Path(snakemake.output[0])
-        found = catalogue.write(
-            output.parent, output.stem, api.get("sessions"), snakemake.config["extract"]
-        )
+        sessions = open_source(snakemake.config).get("sessions")
+        found = catalogue.write(snakemake.output[0], sessions, snakemake.config["extract"])
         print(f"{len(found['wanted'])} sessions wanted of {found['known']}")
         print(f"skipped: {found['skipped']}")

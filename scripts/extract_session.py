@@ -11,7 +11,7 @@ if __name__ == "__main__":
         session = read_json(snakemake.input[0])["session"]
         api = extraction.open_source(snakemake.config)
         rows = extraction.fetch_session(api, session)
-        folder = Path(snakemake.params.landing, snakemake.wildcards.session_key)
+        folder = Path(snakemake.config["paths"]["landing"], snakemake.wildcards.session_key)
         receipt = extraction.land(folder, rows)
         write_json(snakemake.output[0], receipt)
         print({name: found["rows"] for name, found in receipt.items()})

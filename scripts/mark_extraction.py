@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+from f1_pipeline import catalogue
 from f1_pipeline.extraction import summarise
 from f1_pipeline.jsonfile import read_json
 from f1_pipeline.step import step
 
 if __name__ == "__main__":
     with step(snakemake) as metadata:
-        catalogue = read_json(snakemake.params.catalogue[0]) if snakemake.params.catalogue else {}
+        config = snakemake.config
         receipts = {Path(path).stem: read_json(path) for path in snakemake.input.receipts}
-        metadata["extraction_mode"] = snakemake.params.mode
-        metadata.update(summarise(snakemake.params.landing, receipts))
-        metadata["sessions_skipped"] = catalogue.get("skipped", {})
+        metadata["extraction_mode"] = config["extract"]["mode"]
+        metadata.update(summarise(config["paths"]["landing"], receipts))
+        metadata["sessions_skipped"] = catalogue.read(config).get("skipped", {})
         print(f"{metadata['files_count']} files of {metadata['sessions_count']} sessions")

@@ -5,6 +5,8 @@ since its end. Corrections arrive late, so an entry that grows is fetched anew; 
 reached its last revision never changes again.
 """
 
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,16 +16,26 @@ from f1_pipeline.jsonfile import read_json, write_json
 STAMP = "%Y%m%dT%H%M%SZ"
 
 
-def current(folder, max_age, now=None):
-    """The name of the catalogue to use: one asked for less than `max_age` (timedelta) ago that is
-    still whole, else a new one named by the present time."""
+def current(config, now=None):
+    """The path of the catalogue to use: one that answers the configuration's wish, is young enough
+    and whole, else a new one. A name says when the API was asked, and a digest of the wish."""
     now = now or datetime.now(UTC)
-    for path in sorted(Path(folder).glob("*Z.json"), reverse=True):
-        asked_at = datetime.strptime(path.stem, STAMP).replace(tzinfo=UTC)
+    wish = [config["source"], config["openf1"]["base_url"], config["extract"]]
+    digest = hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()[:8]
+    max_age = timedelta(minutes=config["extract"]["catalogue_max_age_minutes"])
+    folder = Path(config["paths"]["data"], "catalogue")
+    for path in sorted(folder.glob(f"*-{digest}.json"), reverse=True):
+        asked_at = datetime.strptime(path.stem.split("-")[0], STAMP).replace(tzinfo=UTC)
         wanted = read_json(path)["wanted"]
         if now - asked_at < max_age and all(entry_file(folder, k).exists() for k in wanted):
-            return path.stem
-    return now.strftime(STAMP)
+            return path
+    return folder / f"{now.strftime(STAMP)}-{digest}.json"
+
+
+def read(config):
+    """The content of the current catalogue, {} where the API has not been asked."""
+    path = current(config)
+    return read_json(path) if path.exists() else {}
 
 
 def entry_file(folder, session_key):
@@ -87,22 +99,23 @@ def revision(row, ages_hours, now):
     return sum(age >= timedelta(hours=hours) for hours in ages_hours)
 
 
-def write(folder, name, sessions, extract, now=None):
-    """Write the catalogue `name` and an entry for each wanted session whose content changed."""
+def write(path, sessions, extract, now=None):
+    """Write the catalogue `path`, and an entry for each wanted session whose content changed."""
     now = now or datetime.now(UTC)
+    path, folder = Path(path), Path(path).parent
     wanted, skipped = select(sessions, extract, now)
     for row in wanted:
         entry = {"revision": revision(row, extract["revision_hours"], now), "session": row}
-        path = entry_file(folder, row["session_key"])
-        if not path.exists() or read_json(path) != entry:
-            write_json(path, entry)
-    for old in set(Path(folder).glob("*Z.json")) - {Path(folder) / f"{name}.json"}:
-        old.unlink()
+        file = entry_file(folder, row["session_key"])
+        if not file.exists() or read_json(file) != entry:
+            write_json(file, entry)
     content = {
         "mode": extract["mode"],
         "wanted": [row["session_key"] for row in wanted],
         "skipped": skipped,
         "known": len({row["session_key"] for row in sessions}),
     }
-    write_json(Path(folder) / f"{name}.json", content)
+    write_json(path, content)
+    for old in set(folder.glob("*.json")) - {path}:
+        old.unlink()
     return content

@@ -49,9 +49,9 @@ def connect(run, log):
             return Client(where)
         except (FileNotFoundError, ConnectionRefusedError):
             if process is None:
-                command = [sys.executable, "-m", __name__, str(run)]
                 process = subprocess.Popen(
-                    command,
+                    [sys.executable, "-m", "f1_pipeline.dbt_process", str(run)],
+                    cwd=Path(__file__).parents[1],
                     stdin=subprocess.DEVNULL,
                     stdout=with_log,
                     stderr=with_log,

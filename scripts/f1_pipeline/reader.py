@@ -147,6 +147,8 @@ def unknown_fields(endpoint, file):
     ).fetchall()
     for structure, rows in structures:
         found = json.loads(structure)
+        if not isinstance(found, dict):
+            raise refusal(endpoint, file)
         unknown.update({name: rows for name in found if name not in endpoint.fields})
         for name, kind in endpoint.fields.items():
             value = found.get(name, "NULL")

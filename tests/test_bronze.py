@@ -1,0 +1,172 @@
+"""Loading landing JSON into bronze: what is typed, what is replaced, and what is refused."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from f1_pipeline import PipelineError
+from f1_pipeline.bronze import load_table, summarise
+from f1_pipeline.endpoints import endpoints
+from f1_pipeline.warehouse import DuckDBWarehouse
+
+SESSION = {
+    "session_key": 1, "meeting_key": 9, "session_type": "Race", "session_name": "Race",
+    "date_start": "2025-03-16T04:00:00+00:00", "date_end": "2025-03-16T06:00:00+00:00",
+    "year": 2025, "gmt_offset": "11:00:00",
+}  # fmt: skip
+LAP = {"session_key": 1, "meeting_key": 9, "driver_number": 44, "lap_number": 1}
+LOCATION = {
+    "session_key": 1, "meeting_key": 9, "driver_number": 44,
+    "date": "2025-03-16T04:00:00.123000+00:00", "x": 10, "y": -20, "z": 3,
+}  # fmt: skip
+
+
+class Bronze:
+    """A landing folder and the bronze table of one endpoint."""
+
+    def __init__(self, folder, name):
+        self.endpoint, self.landing = endpoints()[name], folder / "landing"
+        self.warehouse = DuckDBWarehouse(folder / "test.duckdb")
+
+    def lay(self, session_key, content):
+        path = self.landing / str(session_key) / self.endpoint.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    def load(self, last_receipt=None):
+        paths = sorted(map(str, self.landing.glob(f"*/{self.endpoint.file}")))
+        return load_table(self.warehouse, self.endpoint, paths, last_receipt)
+
+    def rows(self, columns="*"):
+        with self.warehouse.connect() as connection:
+            return connection.connection.execute(
+                f"select {columns} from bronze_raw.{self.endpoint.table} order by all"
+            ).fetchall()
+
+
+@pytest.fixture
+def bronze(tmp_path):
+    return lambda name: Bronze(tmp_path, name)
+
+
+def test_values_are_typed(bronze):
+    laps = bronze("laps")
+    segments = [None, 2048, 2049]
+    laps.lay(1, [LAP | {"date_start": "2025-03-16T15:08:33+11:00", "lap_duration": 90,
+                        "segments_sector_1": segments, "segments_sector_2": []}])  # fmt: skip
+    laps.load()
+    assert laps.rows(
+        "date_start, lap_duration, segments_sector_1, segments_sector_2, i1_speed"
+    ) == [(datetime(2025, 3, 16, 4, 8, 33, tzinfo=UTC), 90.0, segments, [], None)]
+    ((source, digest, loaded_at),) = laps.rows("_source_file, _file_digest, _loaded_at")
+    assert source.endswith("landing/1/laps.json") and len(digest) == 64
+    assert abs((datetime.now(UTC) - loaded_at).total_seconds()) < 60
+
+
+def test_session_is_replaced_whole_and_others_stay(bronze):
+    laps = bronze("laps")
+    laps.lay(1, [LAP, LAP | {"lap_number": 2}, LAP | {"lap_number": 3}])
+    laps.lay(2, [LAP | {"session_key": 2}])
+    receipt = laps.load()
+    before = laps.rows("session_key, _loaded_at")
+    assert laps.load(receipt) == receipt
+    assert laps.rows("session_key, _loaded_at") == before, "the same content is not loaded again"
+    laps.lay(1, [LAP | {"lap_number": 2}])
+    laps.load(receipt)
+    assert laps.rows("session_key, lap_number") == [(1, 2), (2, 1)]
+    assert laps.rows("session_key, _loaded_at")[1] == before[-1]
+
+
+def test_receipt_depends_on_content_alone(bronze):
+    laps = bronze("laps")
+    laps.lay(1, [LAP | {"tyre": "soft"}, LAP | {"lap_number": 2}])
+    receipt = laps.load()
+    assert receipt["sessions"]["1"]["unknown_fields"] == {"tyre": 1}
+    laps.lay(2, [LAP | {"session_key": 2}])
+    both = laps.load(receipt)
+    assert laps.load() == both, "a lost receipt comes back the same, without loading again"
+
+
+def test_file_that_is_gone_or_emptied_takes_its_rows_with_it(bronze):
+    laps = bronze("laps")
+    gone, emptied = laps.lay(1, [LAP]), laps.lay(2, [LAP | {"session_key": 2}])
+    laps.lay(3, [LAP | {"session_key": 3}])
+    laps.load()
+    gone.unlink()
+    emptied.write_text("[ ]\n")
+    receipt = laps.load()
+    assert laps.rows("session_key") == [(3,)]
+    assert receipt["sessions"]["2"]["rows"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "told"),
+    [
+        ("laps", [LAP, LAP | {"lap_number": "two"}], "row 2: field lap_number must be integer"),
+        ("laps", [LAP | {"lap_number": "2"}], "row 1: field lap_number must be integer, not '2'"),
+        ("laps", [LAP | {"lap_number": 2.5}], "row 1: field lap_number must be integer, not 2.5"),
+        ("laps", [LAP | {"lap_number": True}], "row 1: field lap_number must be integer"),
+        ("laps", [LAP | {"lap_number": 2**40}], "row 1: field lap_number must be integer"),
+        ("laps", [LAP | {"lap_number": None}], "row 1: field lap_number is missing"),
+        ("laps", [LAP | {"lap_duration": "fast"}], "row 1: field lap_duration must be double"),
+        ("laps", [LAP | {"date_start": "now"}], "row 1: field date_start must be timestamp"),
+        ("laps", [LAP | {"date_start": 5}], "row 1: field date_start must be timestamp, not 5"),
+        ("laps", [LAP | {"is_pit_out_lap": "yes"}], "row 1: field is_pit_out_lap must be boolean"),
+        ("laps", [LAP | {"segments_sector_1": [1, "2"]}], "field segments_sector_1 must be int"),
+        ("laps", [LAP | {"segments_sector_1": 2048}], "field segments_sector_1 must be int"),
+        ("laps", [{k: v for k, v in LAP.items() if k != "session_key"}], "session_key is missing"),
+        ("laps", [LAP, LAP | {"session_key": 7}], "row 2: field session_key is 7, but the folder"),
+        ("laps", [LAP, 5], "row 2: not an object but 5"),
+        ("laps", {"detail": "No results found."}, "is not a JSON array"),
+        ("laps", "<html>Just a moment...</html>", "is not JSON"),
+        ("laps", '[{"session_key": 1}, {"sess', "is not JSON"),
+        ("laps", "", "is not JSON"),
+        ("location", [LOCATION, LOCATION | {"x": "5"}], "row 2: field x must be integer, not '5'"),
+        ("location", [LOCATION | {"x": 5.5}], "row 1: field x must be integer, not 5.5"),
+        ("location", [LOCATION | {"x": True}], "row 1: field x must be integer, not True"),
+        ("location", [LOCATION | {"session_key": 7}], "row 1: field session_key is 7"),
+        ("sessions", [SESSION | {"session_name": 5}], "row 1: field session_name must be string"),
+        ("sessions", [SESSION | {"year": None}], "row 1: field year is missing"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_in_one_line_and_nothing_changes(bronze, name, rows, told):
+    table = bronze(name)
+    good = {"laps": LAP, "location": LOCATION, "sessions": SESSION}[name]
+    table.lay(1, [good])
+    table.lay(2, [good | {"session_key": 2}])
+    table.load()
+    before = table.rows()
+    table.lay(2, [good | {"session_key": 2}, good | {"session_key": 2}])
+    path = table.lay(1, rows)
+    with pytest.raises(PipelineError) as refusal:
+        table.load()
+    assert str(path) in str(refusal.value) and told in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert table.rows() == before
+
+
+def test_unknown_field_in_a_file_of_whole_rows_is_seen(bronze):
+    """Such files take a short cut; a field too many must not slip through it."""
+    locations = bronze("location")
+    locations.lay(1, [LOCATION, LOCATION | {"x": -1, "status": "OnTrack"}])
+    assert locations.load()["sessions"]["1"]["unknown_fields"] == {"status": 1}
+
+
+def test_summary_names_incomplete_sessions_and_why(bronze, tmp_path):
+    laps, sessions = bronze("laps"), bronze("sessions")
+    laps.lay(1, [LAP])
+    laps.lay(2, [])
+    sessions.lay(2, [SESSION | {"session_key": 2}])
+    found = summarise([sessions.load(), laps.load()])
+    assert found["rows"] == {"bronze_sessions": 1, "bronze_laps": 1}
+    assert found["sessions_incomplete"] == {
+        "1": ["bronze_sessions: no file"],
+        "2": [f"bronze_laps: no rows in {tmp_path}/landing/2/laps.json"],
+    }
+
+
+def test_landing_path_with_odd_characters(tmp_path):
+    laps = Bronze(tmp_path / "a folder's [1] *name", "laps")
+    laps.lay(1, [LAP])
+    assert laps.load()["rows"] == 1
