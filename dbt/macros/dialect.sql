@@ -25,18 +25,14 @@
 {% endmacro %}
 
 {# Monday 1 to Sunday 7. #}
-{% macro iso_weekday(day) %}
-    {{ return(adapter.dispatch("iso_weekday")(day)) }}
-{% endmacro %}
+{% macro iso_weekday(day) %} {{ return(adapter.dispatch("iso_weekday")(day)) }} {% endmacro %}
 
 {% macro default__iso_weekday(day) %} (weekday({{ day }}) + 1) {% endmacro %}
 
 {% macro duckdb__iso_weekday(day) %} isodow({{ day }}) {% endmacro %}
 
 {# 'VAN HOEPEN' as 'Van Hoepen'. #}
-{% macro title_case(text) %}
-    {{ return(adapter.dispatch("title_case")(text)) }}
-{% endmacro %}
+{% macro title_case(text) %} {{ return(adapter.dispatch("title_case")(text)) }} {% endmacro %}
 
 {% macro default__title_case(text) %} initcap({{ text }}) {% endmacro %}
 

@@ -20,9 +20,7 @@
 {% macro exists(relation) %}
     {{
         return(
-            adapter.get_relation(
-                relation.database, relation.schema, relation.identifier
-            )
+            adapter.get_relation(relation.database, relation.schema, relation.identifier)
             is not none
         )
     }}
@@ -39,10 +37,7 @@
     {% for mart in marts() if exists(kept(mart)) %}
         {% if failed %}
             {% do run_query(
-                "create or replace table "
-                ~ mart
-                ~ " as select * from "
-                ~ kept(mart)
+                "create or replace table " ~ mart ~ " as select * from " ~ kept(mart)
             ) %}
         {% endif %}
         {% do run_query("drop table " ~ kept(mart)) %}

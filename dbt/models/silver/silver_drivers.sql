@@ -22,23 +22,16 @@ with
             ) as person,
             upper(
                 coalesce(
-                    substr(
-                        drivers.broadcast_name, instr(drivers.broadcast_name, ' ') + 1
-                    ),
+                    substr(drivers.broadcast_name, instr(drivers.broadcast_name, ' ') + 1),
                     drivers.last_name
                 )
             ) as surname,
             coalesce(
-                upper(drivers.full_name)
-                not like '%' || upper(drivers.last_name) || '%',
-                false
+                upper(drivers.full_name) not like '%' || upper(drivers.last_name) || '%', false
             ) as has_name_conflict,
             row_number() over (
                 partition by drivers.session_key, drivers.driver_number
-                order by
-                    drivers.team_name is null,
-                    drivers.full_name is null,
-                    drivers.full_name
+                order by drivers.team_name is null, drivers.full_name is null, drivers.full_name
             ) as copy
         from drivers
         left join aliases on drivers.full_name = aliases.alias
@@ -48,10 +41,12 @@ with
         select
             named.*,
             sessions.date_start,
+            upper(named.person) in (
+                upper(named.first_name || ' ' || named.last_name),
+                upper(named.last_name || ' ' || named.first_name)
+            ) as names_agree,
             lower(replace(named.person, ' ', '_')) as driver_id,
-            case
-                when upper(named.person) like '%' || surname || '%' then surname
-            end as last_part
+            case when upper(named.person) like '%' || surname || '%' then surname end as last_part
         from named
         left join sessions on named.session_key = sessions.session_key
         where named.copy = 1
@@ -67,16 +62,12 @@ with
             row_number() over (
                 partition by people.session_key, people.driver_number
                 order by
-                    abs(
-                        {{ seconds_between("people.date_start", "others.date_start") }}
-                    ) nulls last,
+                    abs({{ seconds_between("people.date_start", "others.date_start") }}) nulls last,
                     others.session_key
             ) as nearness
         from people
         inner join
-            people as others
-            on people.driver_id = others.driver_id
-            and others.team_name is not null
+            people as others on people.driver_id = others.driver_id and others.team_name is not null
         where people.team_name is null
     ),
 
@@ -108,7 +99,7 @@ with
             teamed.driver_id,
             teamed.person as full_name,
             case
-                when teamed.first_name is not null and not teamed.has_name_conflict
+                when teamed.names_agree
                 then teamed.first_name
                 else
                     coalesce(
@@ -121,7 +112,7 @@ with
                     )
             end as first_name,
             case
-                when teamed.last_name is not null and not teamed.has_name_conflict
+                when teamed.names_agree
                 then teamed.last_name
                 else coalesce({{ title_case("teamed.last_part") }}, teamed.person)
             end as last_name,
@@ -129,13 +120,9 @@ with
             coalesce(teamed.name_acronym, 'Unknown') as name_acronym,
             coalesce(teamed.team, 'Unknown') as team_name,
             coalesce(constructors.constructor, teamed.team, 'Unknown') as team_category,
-            case
-                when length(teamed.colour) = 6 then '#' || upper(teamed.colour)
-            end as team_colour,
+            case when length(teamed.colour) = 6 then '#' || upper(teamed.colour) end as team_colour,
             teamed.team_source,
-            case
-                when not teamed.has_name_conflict then teamed.headshot_url
-            end as headshot_url,
+            case when not teamed.has_name_conflict then teamed.headshot_url end as headshot_url,
             teamed.country_code,
             teamed.has_name_conflict
         from teamed

@@ -10,10 +10,7 @@
 {% set sources = [source("bronze_raw", "bronze_laps")] %}
 
 with
-    laps as (
-        select *
-        from {{ source("bronze_raw", "bronze_laps") }} {{ where_changed(sources) }}
-    ),
+    laps as (select * from {{ source("bronze_raw", "bronze_laps") }} {{ where_changed(sources) }}),
 
     digests as ({{ session_digests(sources) }}),
 
@@ -22,9 +19,7 @@ with
     ranked as (
         select
             *,
-            count(*) over (
-                partition by session_key, driver_number, lap_number
-            ) as row_count,
+            count(*) over (partition by session_key, driver_number, lap_number) as row_count,
             row_number() over (
                 partition by session_key, driver_number, lap_number
                 order by
@@ -57,9 +52,7 @@ with
         select
             *,
             coalesce(is_pit_out_lap, false) as is_pit_out,
-            duration_sector_1
-            + duration_sector_2
-            + duration_sector_3 as sectors_duration,
+            duration_sector_1 + duration_sector_2 + duration_sector_3 as sectors_duration,
             case when duration_sector_1 is null then 0 else 1 end
             + case when duration_sector_2 is null then 0 else 1 end
             + case when duration_sector_3 is null then 0 else 1 end as sectors_timed
@@ -79,9 +72,7 @@ with
             measured.duration_sector_2,
             measured.duration_sector_3,
             round(measured.sectors_duration, 3) as calculated_lap_duration,
-            round(
-                measured.lap_duration - measured.sectors_duration, 3
-            ) as sector_duration_delta,
+            round(measured.lap_duration - measured.sectors_duration, 3) as sector_duration_delta,
             case
                 measured.sectors_timed
                 when 3
@@ -93,9 +84,7 @@ with
             measured.i1_speed,
             measured.i2_speed,
             measured.st_speed,
-            greatest(
-                measured.i1_speed, measured.i2_speed, measured.st_speed
-            ) as max_speed,
+            greatest(measured.i1_speed, measured.i2_speed, measured.st_speed) as max_speed,
             measured.is_pit_out as is_pit_out_lap,
             coalesce(
                 measured.lap_duration

@@ -14,13 +14,11 @@
 
 with
     locations as (
-        select *
-        from {{ source("bronze_raw", "bronze_locations") }} {{ where_changed(sources) }}
+        select * from {{ source("bronze_raw", "bronze_locations") }} {{ where_changed(sources) }}
     ),
 
     listed as (
-        select distinct session_key, driver_number
-        from {{ source("bronze_raw", "bronze_drivers") }}
+        select distinct session_key, driver_number from {{ source("bronze_raw", "bronze_drivers") }}
     ),
 
     digests as ({{ session_digests(sources) }}),
@@ -48,8 +46,7 @@ with
             and z is not null
             and not (x = 0 and y = 0 and z = 0) as has_position,
             coalesce(
-                x = lag(x) over car and y = lag(y) over car and z = lag(z) over car,
-                false
+                x = lag(x) over car and y = lag(y) over car and z = lag(z) over car, false
             ) as is_stationary
         from moments
         window car as (partition by session_key, driver_number order by date)

@@ -1,27 +1,20 @@
 with
     sessions as (select * from {{ source("bronze_raw", "bronze_sessions") }}),
 
-    drivers as (
-        select session_key, meeting_key
-        from {{ source("bronze_raw", "bronze_drivers") }}
-    ),
+    drivers as (select session_key, meeting_key from {{ source("bronze_raw", "bronze_drivers") }}),
 
     laps as (
-        select session_key, meeting_key, date_start
-        from {{ source("bronze_raw", "bronze_laps") }}
+        select session_key, meeting_key, date_start from {{ source("bronze_raw", "bronze_laps") }}
     ),
 
     locations as (
-        select session_key, meeting_key, date
-        from {{ source("bronze_raw", "bronze_locations") }}
+        select session_key, meeting_key, date from {{ source("bronze_raw", "bronze_locations") }}
     ),
 
     -- Every session any table knows, with the first moment something was recorded.
     recorded as (
         select
-            session_key,
-            min(meeting_key) as meeting_key,
-            cast(null as timestamp) as first_seen_at
+            session_key, min(meeting_key) as meeting_key, cast(null as timestamp) as first_seen_at
         from drivers
         group by session_key
         union all
@@ -38,10 +31,7 @@ with
     ),
 
     known as (
-        select
-            session_key,
-            min(meeting_key) as meeting_key,
-            min(first_seen_at) as first_seen_at
+        select session_key, min(meeting_key) as meeting_key, min(first_seen_at) as first_seen_at
         from recorded
         group by session_key
     ),
@@ -49,9 +39,7 @@ with
     deduplicated as (
         select
             *,
-            row_number() over (
-                partition by session_key order by date_start, session_name
-            ) as copy
+            row_number() over (partition by session_key order by date_start, session_name) as copy
         from sessions
     ),
 
@@ -77,9 +65,7 @@ with
             {{ offset_seconds("deduplicated.gmt_offset") }} as offset_seconds
         from known
         left join
-            deduplicated
-            on known.session_key = deduplicated.session_key
-            and deduplicated.copy = 1
+            deduplicated on known.session_key = deduplicated.session_key and deduplicated.copy = 1
     ),
 
     final as (
@@ -101,8 +87,7 @@ with
             date_end,
             {{ wall_clock("date_start", "offset_seconds") }} as date_start_local,
             {{ wall_clock("date_end", "offset_seconds") }} as date_end_local,
-            {{ seconds_between("date_start", "date_end") }}
-            / 60 as session_duration_minutes,
+            {{ seconds_between("date_start", "date_end") }} / 60 as session_duration_minutes,
             gmt_offset,
             coalesce(year, extract(year from first_seen_at)) as year,
             circuit_key,

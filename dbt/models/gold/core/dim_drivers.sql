@@ -29,16 +29,13 @@ with
         where sessions.date_start is not null
     ),
 
-    stated as (
-        select *, {{ surrogate_key(tracked) }} as state from listed where copy = 1
-    ),
+    stated as (select *, {{ surrogate_key(tracked) }} as state from listed where copy = 1),
 
     changes as (
         select
             *,
             case
-                when
-                    state = lag(state) over (partition by driver_id order by date_start)
+                when state = lag(state) over (partition by driver_id order by date_start)
                 then 0
                 else 1
             end as is_change
@@ -78,11 +75,8 @@ with
             country_code,
             sessions_count,
             valid_from,
-            lead(valid_from) over (
-                partition by driver_id order by valid_from
-            ) as valid_to,
-            lead(valid_from) over (partition by driver_id order by valid_from)
-            is null as is_current
+            lead(valid_from) over (partition by driver_id order by valid_from) as valid_to,
+            lead(valid_from) over (partition by driver_id order by valid_from) is null as is_current
         from versions
     )
 

@@ -1,13 +1,9 @@
 with
     laps as (select * from {{ ref("silver_laps") }}),
 
-    drivers as (
-        select session_key, driver_number, driver_id from {{ ref("silver_drivers") }}
-    ),
+    drivers as (select session_key, driver_number, driver_id from {{ ref("silver_drivers") }}),
 
-    sessions as (
-        select session_dim_key, session_key, date_start from {{ ref("dim_sessions") }}
-    ),
+    sessions as (select session_dim_key, session_key, date_start from {{ ref("dim_sessions") }}),
 
     versions as (select * from {{ ref("dim_drivers") }}),
 
@@ -34,23 +30,19 @@ with
     ranked as (
         select
             *,
-            min(valid_time) over (
-                partition by session_key, driver_number
-            ) as driver_best_lap_time,
+            min(valid_time) over (partition by session_key, driver_number) as driver_best_lap_time,
             rank() over (
                 partition by session_key, is_valid_lap order by lap_duration
             ) as session_rank,
             rank() over (
-                partition by session_key, driver_number, is_valid_lap
-                order by lap_duration
+                partition by session_key, driver_number, is_valid_lap order by lap_duration
             ) as driver_rank
         from joined
     ),
 
     final as (
         select
-            {{ surrogate_key(["session_key", "driver_number", "lap_number"]) }}
-            as lap_key,
+            {{ surrogate_key(["session_key", "driver_number", "lap_number"]) }} as lap_key,
             session_dim_key,
             driver_key,
             session_key,

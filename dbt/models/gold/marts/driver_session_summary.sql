@@ -13,21 +13,17 @@ with
             driver_number,
             min(driver_key) as driver_key,
             count(*) as total_laps,
-            sum(case when is_valid_lap then 1 else 0 end) as valid_laps,
-            sum(case when is_pit_out_lap then 1 else 0 end) as pit_out_laps,
-            sum(case when lap_duration is null then 1 else 0 end) as untimed_laps,
+            count(case when is_valid_lap then 1 end) as valid_laps,
+            count(case when is_pit_out_lap then 1 end) as pit_out_laps,
+            count(*) - count(lap_duration) as untimed_laps,
             min({{ valid.format("lap_duration") }}) as fastest_lap,
             max({{ valid.format("lap_duration") }}) as slowest_lap,
             avg({{ valid.format("lap_duration") }}) as average_lap,
             median({{ valid.format("lap_duration") }}) as median_lap,
             stddev_samp({{ valid.format("lap_duration") }}) as lap_standard_deviation,
             {% for sector in [1, 2, 3] %}
-                avg(
-                    {{ valid.format("duration_sector_" ~ sector) }}
-                ) as average_sector_{{ sector }},
-                min(
-                    {{ valid.format("duration_sector_" ~ sector) }}
-                ) as best_sector_{{ sector }},
+                avg({{ valid.format("duration_sector_" ~ sector) }}) as average_sector_{{ sector }},
+                min({{ valid.format("duration_sector_" ~ sector) }}) as best_sector_{{ sector }},
             {% endfor %}
             max(max_speed) as top_speed,
             avg(max_speed) as average_speed
@@ -65,24 +61,18 @@ with
             -- The sectors of a lap need not sum to it, so their best can exceed the
             -- fastest lap.
             case
-                when
-                    summed.best_sector_1 + summed.best_sector_2 + summed.best_sector_3
-                    is not null
+                when summed.best_sector_1 + summed.best_sector_2 + summed.best_sector_3 is not null
                 then
                     least(
                         round(
-                            summed.best_sector_1
-                            + summed.best_sector_2
-                            + summed.best_sector_3,
-                            3
+                            summed.best_sector_1 + summed.best_sector_2 + summed.best_sector_3, 3
                         ),
                         summed.fastest_lap
                     )
             end as theoretical_best_lap,
             summed.top_speed,
             summed.average_speed,
-            summed.lap_standard_deviation
-            / summed.average_lap as consistency_coefficient
+            summed.lap_standard_deviation / summed.average_lap as consistency_coefficient
         from summed
         inner join sessions on summed.session_key = sessions.session_key
         left join

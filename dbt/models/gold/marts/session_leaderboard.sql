@@ -33,9 +33,7 @@ with
             row_number() over (
                 partition by ordered.session_key
                 order by
-                    ordered.lap_duration,
-                    ordered.lap_started_at nulls last,
-                    ordered.driver_number
+                    ordered.lap_duration, ordered.lap_started_at nulls last, ordered.driver_number
             ) as position
         from ordered
         left join
@@ -49,9 +47,7 @@ with
         select
             *,
             min(fastest_lap_time) over (partition by session_key) as session_best,
-            row_number() over (
-                partition by session_key, team_name order by position
-            ) as team_order
+            row_number() over (partition by session_key, team_name order by position) as team_order
         from fastest
     ),
 
@@ -72,22 +68,17 @@ with
             compared.team_name,
             compared.team_category,
             compared.team_colour,
-            case
-                when compared.team_name <> 'Unknown' then compared.team_order
-            end as team_position,
+            case when compared.team_name <> 'Unknown' then compared.team_order end as team_position,
             compared.fastest_lap_time,
             compared.fastest_lap_number,
-            round(
-                compared.fastest_lap_time - compared.session_best, 3
-            ) as delta_to_fastest,
+            round(compared.fastest_lap_time - compared.session_best, 3) as delta_to_fastest,
             (compared.fastest_lap_time - compared.session_best)
             / compared.session_best
             * 100 as gap_percentage,
             compared.position = 1 as is_fastest,
             compared.position <= 3 as is_top_3,
             compared.position <= 10 as is_top_10,
-            compared.team_name <> 'Unknown'
-            and compared.team_order = 1 as is_fastest_in_team
+            compared.team_name <> 'Unknown' and compared.team_order = 1 as is_fastest_in_team
         from compared
         inner join sessions on compared.session_key = sessions.session_key
     )

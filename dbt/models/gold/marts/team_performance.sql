@@ -31,8 +31,7 @@ with
             team_name,
             avg(fastest_lap) as average_fastest_lap,
             case
-                when count(fastest_lap) > 1
-                then round(max(fastest_lap) - min(fastest_lap), 3)
+                when count(fastest_lap) > 1 then round(max(fastest_lap) - min(fastest_lap), 3)
             end as intra_team_gap
         from per_driver
         group by session_key, team_name
@@ -48,9 +47,7 @@ with
             count(*) as total_laps,
             count(valid_time) as valid_laps,
             min(valid_time) as fastest_lap,
-            min(
-                case when valid_time = driver_best_lap_time then lap_started_at end
-            ) as set_at,
+            min(case when valid_time = driver_best_lap_time then lap_started_at end) as set_at,
             avg(valid_time) as average_lap,
             max(max_speed) as top_speed,
             avg(max_speed) as average_speed,
@@ -85,9 +82,7 @@ with
                     row_number() over (
                         partition by per_team.session_key
                         order by
-                            per_team.fastest_lap nulls last,
-                            per_team.set_at,
-                            per_team.team_name
+                            per_team.fastest_lap nulls last, per_team.set_at, per_team.team_name
                     )
             end as team_rank
         from per_team

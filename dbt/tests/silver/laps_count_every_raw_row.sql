@@ -1,0 +1,18 @@
+-- No raw lap is lost without being counted.
+with
+    raw as (
+        select session_key, count(*) as rows_there
+        from {{ source("bronze_raw", "bronze_laps") }}
+        group by session_key
+    ),
+
+    silver as (
+        select session_key, sum(row_count) as rows_counted
+        from {{ ref("silver_laps") }}
+        group by session_key
+    )
+
+select raw.session_key, raw.rows_there, silver.rows_counted
+from raw
+full join silver on raw.session_key = silver.session_key
+where raw.rows_there is distinct from silver.rows_counted
