@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from f1_pipeline import dbt_layer
 from f1_pipeline.bronze import load_table
 from f1_pipeline.endpoints import endpoints
 from f1_pipeline.jsonfile import read_json, write_json
@@ -10,6 +11,7 @@ from f1_pipeline.warehouse import open_warehouse
 
 if __name__ == "__main__":
     with step(snakemake):
+        dbt_layer.warm_up(snakemake.config, snakemake.log[0])
         endpoint = endpoints()[snakemake.wildcards.endpoint]
         last = Path(snakemake.output.receipt)
         receipt = load_table(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from f1_pipeline import PipelineError, dbt_process
 from f1_pipeline.jsonfile import read_json
+from f1_pipeline.warehouse import open_warehouse
 
+PROJECT = Path(__file__).parents[2] / "dbt"
 SCHEMAS = {
     "silver": "default_silver_clean",
     "gold_core": "default_gold_analytics",
@@ -17,19 +19,24 @@ SCHEMAS = {
 CODE = ("dbt_project.yml", "models/silver/**/*.sql", "macros/**/*.sql", "seeds/*.csv")
 
 
-def build(warehouse, project, layer, target_path, log, full_refresh=False):
+def warm_up(config, log):
+    """Have dbt loaded and the project read by the time the first layer is built."""
+    if not dbt_process.is_started():
+        environment = open_warehouse(config).dbt_environment
+        dbt_process.start(["parse", *options(config)], environment, log)
+
+
+def build(config, layer, log):
     """Build and test a layer; returns dbt's run results (the content of run_results.json).
 
     Raises PipelineError that names each model and test that failed.
     """
-    arguments = ["build", "--selector", layer, "--exclude-resource-type", "unit_test"]
-    arguments += ["--project-dir", project, "--profiles-dir", project, "--target", warehouse.target]
-    arguments += ["--target-path", str(Path(target_path).absolute()), "--log-level-file", "none"]
-    arguments += ["--vars", json.dumps({"code_digest": code_digest(project)})]
-    arguments += ["--full-refresh"] * full_refresh
-    results = Path(target_path, "run_results.json")
+    command = ["build", "--selector", layer, "--exclude-resource-type", "unit_test"]
+    command += ["--full-refresh"] * config["dbt"]["full_refresh"]
+    command += options(config)
+    results = Path(config["paths"]["data"], "dbt", "run_results.json")
     results.unlink(missing_ok=True)
-    success, exception = dbt_process.invoke(arguments, warehouse.dbt_environment, log)
+    success, exception = dbt_process.invoke(command, open_warehouse(config).dbt_environment, log)
     if exception or not results.exists():
         raise PipelineError(f"dbt could not build {layer}: {exception or f'see {log}'}")
     run_results = read_json(results)
@@ -38,9 +45,18 @@ def build(warehouse, project, layer, target_path, log, full_refresh=False):
     return run_results
 
 
-def code_digest(project):
+def options(config):
+    target_path = Path(config["paths"]["data"], "dbt").absolute()
+    return [
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+        *("--target", open_warehouse(config).target, "--target-path", str(target_path)),
+        *("--vars", json.dumps({"code_digest": code_digest()}), "--log-level-file", "none"),
+    ]
+
+
+def code_digest():
     """A digest of the code that incremental tables are made by: a change recomputes them."""
-    files = sorted(path for pattern in CODE for path in Path(project).glob(pattern))
+    files = sorted(path for pattern in CODE for path in PROJECT.glob(pattern))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 

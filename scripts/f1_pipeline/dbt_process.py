@@ -1,9 +1,11 @@
 """dbt, started once a run: importing it and reading the project cost more than building a layer.
 
-The first layer of a run starts a process that keeps dbt loaded and serves the layers after it
-over a Unix socket. It ends by itself as soon as the run (the Snakemake process) is no more.
+The process keeps dbt loaded and serves one layer after the other over a Unix socket. It is started
+while bronze is still loading, and ends by itself as soon as the run (the Snakemake process) does.
 """
 
+import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -20,82 +22,101 @@ from f1_pipeline import PipelineError
 POLL = 0.1  # seconds
 
 
+def folder(run):
+    """Where the process of one run has its socket: a short path, for a socket's has 104 bytes."""
+    return Path(tempfile.gettempdir(), f"f1-dbt-{os.getuid()}-{run}")
+
+
+def is_started():
+    return folder(os.environ["F1_RUN_PID"]).exists()
+
+
+def start(first, environment, log):
+    """Start the run's dbt process, its first dbt command being `first`; returns it at once.
+
+    Where one is running already, the new one ends without a word.
+    """
+    with Path(log).open("a") as stream:
+        return subprocess.Popen(
+            [sys.executable, "-m", __spec__.name, os.environ["F1_RUN_PID"], json.dumps(first)],
+            cwd=Path(__file__).parents[1],
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+
+
 def invoke(arguments, environment, log):
     """Run one dbt command in the run's dbt process, its output going to the file `log`.
 
     Returns (success, message of the exception or None). Raises PipelineError where the process
-    ends before it has answered.
+    does not start, or ends before it has answered.
     """
-    run = int(os.environ["F1_RUN_PID"])
-    try:
-        with connect(run, log) as connection:
-            connection.send((arguments, environment, str(Path(log).absolute())))
-            return connection.recv()
-    except (EOFError, ConnectionError) as error:
-        raise PipelineError(f"the dbt process ended while it worked; see {log}") from error
-
-
-def address(run):
-    return str(Path(tempfile.gettempdir(), f"f1-dbt-{os.getuid()}-{run}", "socket"))
-
-
-def connect(run, log):
-    """A connection to the run's dbt process, which is started where there is none."""
-    where = address(run)
-    with_log = Path(log).open("a")  # noqa: SIM115  the process outlives this block
+    socket = str(folder(os.environ["F1_RUN_PID"]) / "socket")
     process = None
     while True:
         try:
-            return Client(where)
+            with Client(socket) as connection:
+                connection.send((arguments, environment, str(Path(log).absolute())))
+                return connection.recv()
         except (FileNotFoundError, ConnectionRefusedError):
-            if process is None:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "f1_pipeline.dbt_process", str(run)],
-                    cwd=Path(__file__).parents[1],
-                    stdin=subprocess.DEVNULL,
-                    stdout=with_log,
-                    stderr=with_log,
-                    start_new_session=True,
-                )
-            elif process.poll() is not None:
-                raise PipelineError(f"the dbt process did not start; see {log}") from None
+            if process is None or process.poll() == 0:
+                process = start([], environment, log)
+            elif process.poll():
+                raise PipelineError(f"dbt does not start; see {log}") from None
             time.sleep(POLL)
+        except (EOFError, ConnectionError) as error:
+            raise PipelineError(f"the dbt process was ended while it worked; see {log}") from error
 
 
-def serve(run):
-    """Answer `invoke` until the process `run` is gone."""
-    from dbt.cli.main import dbtRunner  # takes seconds
+def serve(run, first):
+    """Run the dbt command `first`, then answer `invoke` until the process `run` is gone."""
+    place = folder(run)
+    place.mkdir(mode=0o700, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        threading.Thread(target=end_with, args=(run, place), daemon=True).start()
+        from dbt.cli.main import dbtRunner  # takes seconds
 
-    where = Path(address(run))
-    where.parent.mkdir(mode=0o700, exist_ok=True)
-    where.unlink(missing_ok=True)
-    threading.Thread(target=end_with, args=(run, where), daemon=True).start()
-    runner = dbtRunner()
-    with Listener(str(where)) as listener:
-        while True:
-            with listener.accept() as connection:
-                arguments, environment, log = connection.recv()
-                os.environ.update(environment)
-                with Path(log).open("a") as stream:
-                    os.dup2(stream.fileno(), 1)
-                    os.dup2(stream.fileno(), 2)
-                result = runner.invoke(arguments)
-                error = result.exception
-                connection.send((result.success, None if error is None else str(error)))
+        runner = dbtRunner()
+        if first:
+            runner.invoke(first)
+        (place / "socket").unlink(missing_ok=True)
+        with Listener(str(place / "socket")) as listener:
+            while True:
+                answer(listener, runner)
 
 
-def end_with(run, where):
+def answer(listener, runner):
+    with listener.accept() as connection:
+        arguments, environment, log = connection.recv()
+        os.environ.update(environment)
+        with Path(log).open("a") as stream:
+            os.dup2(stream.fileno(), 1)
+            os.dup2(stream.fileno(), 2)
+        result = runner.invoke(arguments)
+        error = result.exception
+        connection.send((result.success, None if error is None else str(error)))
+
+
+def end_with(run, place):
     """End this process, whatever it does, once the process `run` has ended."""
     try:
-        owner = psutil.Process(run)
+        owner = psutil.Process(int(run))
         while owner.is_running() and owner.status() != psutil.STATUS_ZOMBIE:
             time.sleep(POLL)
     except psutil.NoSuchProcess:
         pass
-    where.unlink(missing_ok=True)
-    where.parent.rmdir()
+    for file in place.iterdir():
+        file.unlink()
+    place.rmdir()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(sys.argv[1], json.loads(sys.argv[2]))

@@ -10,6 +10,7 @@ from f1_pipeline import PipelineError
 from f1_pipeline.endpoints import endpoints
 from f1_pipeline.jsonfile import write_together
 from f1_pipeline.openf1 import OpenF1, TooMuchData
+from f1_pipeline.sample import SampleApi
 
 EARLY = timedelta(hours=2)  # cars are on air before a session's start and after its end
 
