@@ -9,7 +9,7 @@ rule load_bronze:
     input:
         landing_files,
     output:
-        receipt=update(f"{MARKERS}/bronze/{{endpoint}}.json"),
+        receipt=f"{MARKERS}/bronze/{{endpoint}}.json",
     log:
         f"{LOGS}/load_bronze/{{endpoint}}.log",
     benchmark:

@@ -5,7 +5,7 @@ from f1_pipeline.endpoints import endpoints
 from f1_pipeline.jsonfile import read_json
 
 ENDPOINTS = endpoints()
-DBT = f"{workflow.basedir}/dbt"
+DBT = os.path.relpath(f"{workflow.basedir}/dbt")
 CATALOGUE = f"{DATA}/catalogue"
 EXTRACTS = config["extract"]["mode"] != "none"
 # Every target asks for it: Snakemake makes no file anew that only a finished step once needed.
@@ -51,6 +51,16 @@ def landing_files(wildcards):
     """One endpoint's files; known once the extraction has ended."""
     checkpoints.mark_extraction.get()
     return lying(wildcards.endpoint)
+
+
+def once_extracted(marker):
+    """A marker as an input, the step being judged anew when the extraction's outcome is known."""
+
+    def when_known(wildcards):
+        checkpoints.mark_extraction.get()
+        return marker
+
+    return when_known
 
 
 def dbt_code(*folders):

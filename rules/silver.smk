@@ -7,7 +7,7 @@ Out: tables in the schema default_silver_clean and the marker silver_tables_buil
 
 rule build_silver:
     input:
-        upstream=rules.mark_bronze.output.marker,
+        upstream=once_extracted(rules.mark_bronze.output.marker),
         code=dbt_code("seeds", "models/silver", "tests/silver"),
     output:
         marker=f"{MARKERS}/silver_tables_built.json",

@@ -13,12 +13,14 @@ if __name__ == "__main__":
     with step(snakemake):
         dbt_layer.warm_up(snakemake.config, snakemake.log[0])
         endpoint = endpoints()[snakemake.wildcards.endpoint]
-        last = Path(snakemake.output.receipt)
+        receipt_path = Path(snakemake.output.receipt)
+        last = receipt_path.with_name(f".{receipt_path.name}")
         receipt = load_table(
             open_warehouse(snakemake.config),
             endpoint,
             snakemake.input,
             read_json(last) if last.exists() else None,
         )
-        write_json(snakemake.output.receipt, receipt)
+        write_json(last, receipt)
+        write_json(receipt_path, receipt)
         print(f"{receipt['table']}: {receipt['rows']} rows of {len(receipt['sessions'])} sessions")

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from f1_pipeline import PipelineError, catalogue
 from f1_pipeline.jsonfile import read_json
 

@@ -28,7 +28,8 @@
 
 {% macro keep_marts() %}
     {% for mart in marts() if exists(mart) and not exists(kept(mart)) %}
-        {% do run_query("create table " ~ kept(mart) ~ " as select * from " ~ mart) %}
+        {% do adapter.cache_added(kept(mart)) %}
+        create table {{ kept(mart) }} as select * from {{ mart }};
     {% endfor %}
 {% endmacro %}
 
@@ -36,10 +37,8 @@
     {% set failed = results | selectattr("status", "in", ["error", "fail"]) | list %}
     {% for mart in marts() if exists(kept(mart)) %}
         {% if failed %}
-            {% do run_query(
-                "create or replace table " ~ mart ~ " as select * from " ~ kept(mart)
-            ) %}
+            create or replace table {{ mart }} as select * from {{ kept(mart) }};
         {% endif %}
-        {% do run_query("drop table " ~ kept(mart)) %}
+        drop table {{ kept(mart) }};
     {% endfor %}
 {% endmacro %}

@@ -73,13 +73,13 @@
     }}
 {% endmacro %}
 
-{# fmt: off #}
+-- fmt: off
 {% macro default__replace_sessions(target, new, keys, columns) %}
     insert into {{ target }} ({{ columns }})
     replace where session_key in ({{ keys }})
     select {{ columns }} from {{ new }}
 {% endmacro %}
-{# fmt: on #}
+-- fmt: on
 
 {% macro duckdb__replace_sessions(target, new, keys, columns) %}
     delete from {{ target }} where session_key in ({{ keys }});

@@ -51,7 +51,8 @@ def step(snakemake):
 def redirect(log):
     """Send this process's output, that of its libraries included, to a log of its own."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as stream:
+    log.write_text("")
+    with log.open("a") as stream:  # appending, for dbt's process writes to it too
         sys.stdout.flush()
         sys.stderr.flush()
         os.dup2(stream.fileno(), 1)

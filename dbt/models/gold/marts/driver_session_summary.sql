@@ -18,11 +18,12 @@ with
             count(*) - count(lap_duration) as untimed_laps,
             min({{ valid.format("lap_duration") }}) as fastest_lap,
             max({{ valid.format("lap_duration") }}) as slowest_lap,
-            avg({{ valid.format("lap_duration") }}) as average_lap,
+            {{ mean_time("(" ~ valid.format("lap_duration") ~ ")") }} as average_lap,
             median({{ valid.format("lap_duration") }}) as median_lap,
-            stddev_samp({{ valid.format("lap_duration") }}) as lap_standard_deviation,
+            round(stddev_samp({{ valid.format("lap_duration") }}), 6) as lap_standard_deviation,
             {% for sector in [1, 2, 3] %}
-                avg({{ valid.format("duration_sector_" ~ sector) }}) as average_sector_{{ sector }},
+                {{ mean_time("(" ~ valid.format("duration_sector_" ~ sector) ~ ")") }}
+                as average_sector_{{ sector }},
                 min({{ valid.format("duration_sector_" ~ sector) }}) as best_sector_{{ sector }},
             {% endfor %}
             max(max_speed) as top_speed,
@@ -72,7 +73,7 @@ with
             end as theoretical_best_lap,
             summed.top_speed,
             summed.average_speed,
-            summed.lap_standard_deviation / summed.average_lap as consistency_coefficient
+            round(summed.lap_standard_deviation / summed.average_lap, 6) as consistency_coefficient
         from summed
         inner join sessions on summed.session_key = sessions.session_key
         left join

@@ -29,7 +29,7 @@ with
         select
             session_key,
             team_name,
-            avg(fastest_lap) as average_fastest_lap,
+            {{ mean_time("fastest_lap") }} as average_fastest_lap,
             case
                 when count(fastest_lap) > 1 then round(max(fastest_lap) - min(fastest_lap), 3)
             end as intra_team_gap
@@ -48,10 +48,10 @@ with
             count(valid_time) as valid_laps,
             min(valid_time) as fastest_lap,
             min(case when valid_time = driver_best_lap_time then lap_started_at end) as set_at,
-            avg(valid_time) as average_lap,
+            {{ mean_time("valid_time") }} as average_lap,
             max(max_speed) as top_speed,
             avg(max_speed) as average_speed,
-            stddev_samp(valid_time) / avg(valid_time) as consistency_coefficient
+            round(stddev_samp(valid_time) / avg(valid_time), 6) as consistency_coefficient
         from driven
         group by session_key, team_name
     ),
