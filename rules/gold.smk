@@ -8,7 +8,8 @@ gold_mart_tables_built.json.
 
 rule build_gold_core:
     input:
-        upstream=once_extracted(rules.build_silver.output.marker),
+        upstream=rules.build_silver.output.marker,
+        extraction=rules.mark_extraction.output.marker,
         code=dbt_code("models/gold/core", "tests/gold_core"),
     output:
         marker=f"{MARKERS}/gold_core_tables_built.json",
@@ -29,7 +30,8 @@ rule build_gold_core:
 
 rule build_gold_marts:
     input:
-        upstream=once_extracted(rules.build_gold_core.output.marker),
+        upstream=rules.build_gold_core.output.marker,
+        extraction=rules.mark_extraction.output.marker,
         code=dbt_code("models/gold/marts", "tests/gold_marts"),
     output:
         marker=f"{MARKERS}/gold_mart_tables_built.json",

@@ -53,16 +53,6 @@ def landing_files(wildcards):
     return lying(wildcards.endpoint)
 
 
-def once_extracted(marker):
-    """A marker as an input, the step being judged anew when the extraction's outcome is known."""
-
-    def when_known(wildcards):
-        checkpoints.mark_extraction.get()
-        return marker
-
-    return when_known
-
-
 def dbt_code(*folders):
     """The files of a layer: its models and tests, and what every layer uses."""
     shared = [f"{DBT}/dbt_project.yml", f"{DBT}/selectors.yml"]

@@ -7,7 +7,8 @@ Out: a leaderboard, its chart and a driver summary for each session, and the dat
 
 rule draw_report:
     input:
-        marts=once_extracted(rules.build_gold_marts.output.marker),
+        marts=rules.build_gold_marts.output.marker,
+        extraction=rules.mark_extraction.output.marker,
         bronze=rules.mark_bronze.output.marker,
         run_results=[
             rules.build_silver.output.run_results,

@@ -1,13 +1,16 @@
 """Bronze into clean, deduplicated tables: one dbt selection.
 
 In: bronze_tables_loaded.json and the dbt code of the layer.
+The steps from here on also name the extraction's marker, a checkpoint: once it is known what the
+extraction changed, Snakemake judges anew whether they must run.
 Out: tables in the schema default_silver_clean and the marker silver_tables_built.json.
 """
 
 
 rule build_silver:
     input:
-        upstream=once_extracted(rules.mark_bronze.output.marker),
+        upstream=rules.mark_bronze.output.marker,
+        extraction=rules.mark_extraction.output.marker,
         code=dbt_code("seeds", "models/silver", "tests/silver"),
     output:
         marker=f"{MARKERS}/silver_tables_built.json",

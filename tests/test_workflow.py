@@ -49,9 +49,7 @@ def test_changed_file_reloads_its_table_and_what_is_below(project):
     fewer = [row for row in rows if row["driver_number"] != 1]
     path.write_text(json.dumps(fewer))
     assert project.run().jobs == BELOW_BRONZE | {"load_bronze": 1}
-    counts = (
-        "select sum(row_count) from default_silver_clean.silver_laps where session_key"
-    )
+    counts = "select sum(row_count) from default_silver_clean.silver_laps where session_key"
     assert project.query(f"{counts} = 90001") == [(len(fewer),)]
     board = "from default_gold_analytics.session_leaderboard where session_key = 90001"
     assert project.query(f"select count(*) {board} and driver_number = 1") == [(0,)]

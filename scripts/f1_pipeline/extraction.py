@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from f1_pipeline import PipelineError
@@ -35,36 +35,42 @@ def fetch_session(api, session):
 
 
 def fetch(api, endpoint, session, drivers):
-    """All rows of one endpoint for one session, in as few requests as the API allows."""
-    key = [("session_key", "=", session["session_key"])]
+    """All rows of one endpoint for one session, in as few requests as the API allows.
+
+    `drivers` are the sorted car numbers that are known; they only say where to cut.
+    """
     start, end = (datetime.fromisoformat(session[f"date_{edge}"]) for edge in ("start", "end"))
-    return halving(api, endpoint, key, drivers, (start - EARLY, end + EARLY))
+    guess = (start.astimezone(UTC) - EARLY, end.astimezone(UTC) + EARLY)
+    key = [("session_key", "=", session["session_key"])]
+    return halving(api, endpoint, key, {}, drivers, guess)
 
 
-def halving(api, endpoint, filters, drivers, times):
+def halving(api, endpoint, key, bounds, drivers, times):
     """Ask; where that is too much, ask for each half: of the drivers, then of the time.
 
     The halves are open ranges that together leave nothing out, neither cars that no driver list
-    names nor moments outside the session; `drivers` and `times` only say where to cut.
+    names nor moments outside the session. `bounds` is {(field, op): value}: one bound a side, for
+    the API takes a repeated one for an 'or'.
     """
     try:
-        return api.get(endpoint, filters)
+        return api.get(endpoint, key + [(*side, value) for side, value in bounds.items()])
     except TooMuchData as error:
         low, high = times
-        at = low + (high - low) // 2
         if len(drivers) > 1:
             middle = len(drivers) // 2
             field, cut = "driver_number", drivers[middle]
-            parts = [(drivers[:middle], times), (drivers[middle:], times)]
+            halves = [(drivers[:middle], times), (drivers[middle:], times)]
         elif high - low > timedelta(seconds=1):
+            at = low + (high - low) // 2
             field, cut = "date", at.strftime("%Y-%m-%dT%H:%M:%S.%f")
-            parts = [(drivers, (low, at)), (drivers, (at, high))]
+            halves = [(drivers, (low, at)), (drivers, (at, high))]
         else:
             raise PipelineError(
-                f"{endpoint}: the API calls even {filters} too much data at once; run again later"
+                f"{endpoint}: the API calls even {bounds} of session {key[0][2]} too much data at "
+                "once; run again later"
             ) from error
-        below = halving(api, endpoint, [*filters, (field, "<", cut)], *parts[0])
-        return below + halving(api, endpoint, [*filters, (field, ">=", cut)], *parts[1])
+        below = halving(api, endpoint, key, bounds | {(field, "<"): cut}, *halves[0])
+        return below + halving(api, endpoint, key, bounds | {(field, ">="): cut}, *halves[1])
 
 
 def land(folder, rows):

@@ -25,7 +25,7 @@ from f1_pipeline import PipelineError
 ATTEMPTS = 8  # with the waits below, about four minutes of trouble are sat out
 FIRST_WAIT, LONGEST_WAIT = 1, 60  # seconds
 TIMEOUT = (10, 120)  # seconds to connect, and between two bytes of an answer
-MARGIN = 1.02  # the API counts arrivals, we departures: keep a little more than its window
+MARGIN = 1.02  # the API counts arrivals, we departures: its windows, and a little more
 
 Filters = list[tuple[str, str, object]]  # (field, one of = >= <= > <, value), all of them ANDed
 
@@ -49,10 +49,7 @@ class OpenF1:
         self.base_url = base_url.rstrip("/")
         self.session = requests.Session()
         Path(limits_file).parent.mkdir(parents=True, exist_ok=True)
-        rates = [
-            Rate(requests_per_second, int(1_000 * MARGIN) + 130),
-            Rate(requests_per_minute, int(60_000 * MARGIN)),
-        ]
+        rates = binding_rates(requests_per_second, requests_per_minute)
         bucket = SQLiteBucket.init_from_file(rates, db_path=str(limits_file), use_file_lock=True)
         self.limiter = Limiter(bucket)
 
@@ -108,6 +105,22 @@ class OpenF1:
                 return rows
         raise MayPass(f"status 200 without a JSON array, {answer.text:.80}")
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def close(self):
         self.session.close()
         self.limiter.close()
+
+
+def binding_rates(per_second, per_minute):
+    """The limits that can be reached: the limiter takes no limit that another one implies."""
+    second = Rate(per_second, int(1_000 * MARGIN) + 130)
+    minute = Rate(per_minute, int(60_000 * MARGIN))
+    if per_minute <= per_second:
+        return [minute]
+    implied = per_minute * second.interval >= per_second * minute.interval
+    return [second] if implied else [second, minute]
