@@ -50,7 +50,7 @@ bench: env  ## seconds and memory per layer, as tables
 report: env  ## reports/f1_pipeline.html of what the last run built
 	$(BIN)/snakemake --cores 2 report $(CONFIG)
 	@mkdir -p reports
-	$(BIN)/snakemake --report reports/f1_pipeline.html $(CONFIG)
+	$(BIN)/snakemake report --report reports/f1_pipeline.html $(CONFIG)
 
 clean:  ## remove what demo, tests and reports made; data/ of live runs stays
 	rm -rf data/demo reports $(VENV) .pytest_cache .ruff_cache .hypothesis

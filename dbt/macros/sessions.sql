@@ -73,13 +73,13 @@
     }}
 {% endmacro %}
 
--- fmt: off
+{# As a text, for the formatter does not know this statement. #}
 {% macro default__replace_sessions(target, new, keys, columns) %}
-    insert into {{ target }} ({{ columns }})
-    replace where session_key in ({{ keys }})
-    select {{ columns }} from {{ new }}
+    {{
+        "insert into " ~ target ~ " (" ~ columns ~ ") replace where session_key in (" ~ keys
+        ~ ") select " ~ columns ~ " from " ~ new
+    }}
 {% endmacro %}
--- fmt: on
 
 {% macro duckdb__replace_sessions(target, new, keys, columns) %}
     delete from {{ target }} where session_key in ({{ keys }});

@@ -41,6 +41,7 @@ body {{ font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
 th, td {{ padding: .3rem .7rem; border-bottom: 1px solid #8884; text-align: right }}
 th.text, td.text {{ text-align: left }}
+td {{ white-space: nowrap }}
 td.team {{ border-left: .4rem solid var(--team, transparent) }}
 .warn {{ color: #b35900 }} .fail, .error {{ color: #c00; font-weight: 600 }}
 </style>

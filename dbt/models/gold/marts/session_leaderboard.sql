@@ -72,9 +72,9 @@ with
             compared.fastest_lap_time,
             compared.fastest_lap_number,
             round(compared.fastest_lap_time - compared.session_best, 3) as delta_to_fastest,
-            (compared.fastest_lap_time - compared.session_best)
-            / compared.session_best
-            * 100 as gap_percentage,
+            round(
+                (compared.fastest_lap_time - compared.session_best) / compared.session_best * 100, 6
+            ) as gap_percentage,
             compared.position = 1 as is_fastest,
             compared.position <= 3 as is_top_3,
             compared.position <= 10 as is_top_10,
