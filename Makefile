@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 
 demo: env  ## build the whole pipeline offline on synthetic sessions (under 3 minutes)
 	$(BIN)/snakemake --profile profiles/demo
-	@$(BIN)/python scripts/show_built.py --configfile config/demo.yaml
+	@$(BIN)/python scripts/show_built.py data/demo
 
 test: env  ## run all tests but the slow ones (under 8 minutes)
 	$(BIN)/pytest -n auto -m "not slow"

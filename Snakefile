@@ -16,6 +16,9 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 validate(config, f"{workflow.basedir}/config/config.schema.yaml")
 
+if config["warehouse"] == "databricks":
+    raise WorkflowError("warehouse: databricks can't be loaded yet; set warehouse: duckdb")
+
 DATA = config["paths"]["data"]
 LANDING = config["paths"].setdefault("landing", f"{DATA}/landing")
 config["paths"].setdefault("warehouse", f"{DATA}/warehouse/dev_f1_data_analytics.duckdb")
@@ -58,29 +61,41 @@ rule f1_pipeline:
     default_target: True
     input:
         *ANSWERS,
+    message:
+        "The marts are up to date"
 
 
 rule extraction:
     input:
         *EXTRACTED,
+    message:
+        "Landing is up to date"
 
 
 rule bronze:
     input:
         *LOADED,
+    message:
+        "Bronze is up to date"
 
 
 rule silver:
     input:
         *CLEAN,
+    message:
+        "Silver is up to date"
 
 
 rule gold:
     input:
         *ANSWERS,
+    message:
+        "Gold is up to date"
 
 
 rule report:
     input:
         *ANSWERS,
         rules.draw_report.output,
+    message:
+        "The report is drawn"

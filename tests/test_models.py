@@ -102,7 +102,8 @@ def test_person_keeps_one_history_through_numbers_teams_and_spellings(project):
     project.config["extract"]["num_sessions"] = 99
     project.run("gold")
     versions = """select driver_number, team_name, is_current
-                  from default_gold_analytics.dim_drivers where driver_id = '{}' order by valid_from"""
+                  from default_gold_analytics.dim_drivers where driver_id = '{}'
+                  order by valid_from"""
     assert project.query(versions.format("oliver_bearman")) == [
         (38, "Ferrari", False),
         (87, "Haas F1 Team", True),

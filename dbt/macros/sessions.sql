@@ -66,22 +66,17 @@
         where present.session_key is null
     {% endset %}
     {% set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") %}
-    {{
-        return(
-            adapter.dispatch("replace_sessions")(target, new, keys_of(stale), columns)
-        )
-    }}
+    {{ return(adapter.dispatch("replace_sessions")(target, new, keys_of(stale), columns)) }}
 {% endmacro %}
 
-{# As a text, for the formatter does not know this statement. #}
+{# As texts, for the formatter knows neither statement. #}
 {% macro default__replace_sessions(target, new, keys, columns) %}
-    {{
-        "insert into " ~ target ~ " (" ~ columns ~ ") replace where session_key in (" ~ keys
-        ~ ") select " ~ columns ~ " from " ~ new
-    }}
+    {{ "insert into " ~ target ~ " (" ~ columns ~ ")" }}
+    {{ "replace where session_key in (" ~ keys ~ ")" }}
+    {{ "select " ~ columns ~ " from " ~ new }}
 {% endmacro %}
 
 {% macro duckdb__replace_sessions(target, new, keys, columns) %}
-    delete from {{ target }} where session_key in ({{ keys }});
-    insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ new }}
+    {{ "delete from " ~ target ~ " where session_key in (" ~ keys ~ ");" }}
+    {{ "insert into " ~ target ~ " (" ~ columns ~ ") select " ~ columns ~ " from " ~ new }}
 {% endmacro %}
