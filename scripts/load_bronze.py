@@ -15,12 +15,9 @@ if __name__ == "__main__":
         endpoint = endpoints()[snakemake.wildcards.endpoint]
         receipt_path = Path(snakemake.output.receipt)
         last = receipt_path.with_name(f".{receipt_path.name}")
-        receipt = load_table(
-            open_warehouse(snakemake.config),
-            endpoint,
-            snakemake.input,
-            read_json(last) if last.exists() else None,
-        )
+        known = read_json(last) if last.exists() else None
+        with open_warehouse(snakemake.config).connect() as connection:
+            receipt = load_table(connection, endpoint, snakemake.input, known)
         write_json(last, receipt)
         write_json(receipt_path, receipt)
         print(f"{receipt['table']}: {receipt['rows']} rows of {len(receipt['sessions'])} sessions")

@@ -86,8 +86,9 @@ def bare_load(folder, landing, key):
 def our_load(folder, landing, key):
     warehouse = DuckDBWarehouse(folder / "ours.duckdb")
     warehouse.path.unlink(missing_ok=True)
-    for endpoint in endpoints().values():
-        load_table(warehouse, endpoint, [f"{landing}/{key}/{endpoint.file}"])
+    with warehouse.connect() as connection:
+        for endpoint in endpoints().values():
+            load_table(connection, endpoint, [f"{landing}/{key}/{endpoint.file}"])
 
 
 def main():

@@ -36,7 +36,8 @@ class Bronze:
 
     def load(self, last_receipt=None):
         paths = sorted(map(str, self.landing.glob(f"*/{self.endpoint.file}")))
-        return load_table(self.warehouse, self.endpoint, paths, last_receipt)
+        with self.warehouse.connect() as connection:
+            return load_table(connection, self.endpoint, paths, last_receipt)
 
     def rows(self, columns="*"):
         with self.warehouse.connect() as connection:

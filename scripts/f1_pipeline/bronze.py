@@ -12,8 +12,8 @@ from f1_pipeline.warehouse import BRONZE
 BATCH = 64  # files a transaction: a first load of many seasons is kept in pieces
 
 
-def load_table(warehouse, endpoint, paths, last_receipt=None):
-    """Bring one bronze table to the content of the landing files `paths`.
+def load_table(connection, endpoint, paths, last_receipt=None):
+    """Bring one bronze table of an open warehouse to the content of the landing files `paths`.
 
     Returns the receipt {table, rows, sessions: {session_key: {file, digest, rows,
     unknown_fields}}}. It depends on the files' content alone, so loading the same content again
@@ -21,14 +21,14 @@ def load_table(warehouse, endpoint, paths, last_receipt=None):
     """
     started = time.time()
     files = [LandingFile(path) for path in paths]
-    with warehouse.connect() as connection:
-        loaded = connection.loaded(endpoint)
-        changed = [file for file in files if is_changed(file, loaded.get(file.session_key))]
-        gone = sorted(loaded.keys() - {file.session_key for file in files})
-        unknown = {}
-        for start in range(0, max(len(changed), 1), BATCH):
-            batch = changed[start : start + BATCH]
-            unknown |= connection.replace_sessions(endpoint, batch, gone, started)
+    loaded = connection.loaded(endpoint)
+    changed = [file for file in files if is_changed(file, loaded.get(file.session_key))]
+    gone = sorted(loaded.keys() - {file.session_key for file in files})
+    unknown = {}
+    for start in range(0, max(len(changed), 1), BATCH):
+        batch = changed[start : start + BATCH]
+        unknown |= connection.replace_sessions(endpoint, batch, gone, started)
+    if changed or gone:
         loaded = connection.loaded(endpoint)
     sessions = {}
     known = (last_receipt or {}).get("sessions", {})
