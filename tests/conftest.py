@@ -27,9 +27,14 @@ class Project:
     def run(self, *arguments, fails=False):
         """Run Snakemake; returns its output as `Run`. Its exit status must be as expected."""
         (self.folder / "test.yaml").write_text(yaml.safe_dump(self.config))
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, arguments)]
+        files = ["test.yaml"]
+        if "--configfile" in arguments:
+            at = arguments.index("--configfile")
+            files += arguments[at + 1 :]
+            arguments = arguments[:at]
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
         done = subprocess.run(
-            [*command, "--configfile", "test.yaml"],
+            [*command, "--configfile", *files],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(self.folder / "scripts")},
             stdout=subprocess.PIPE,

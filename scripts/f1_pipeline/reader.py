@@ -87,30 +87,27 @@ def check_rows(connection, endpoint: Endpoint, files: list[LandingFile], relatio
             if b"".join(Path(file.path).read_bytes().split()) != b"[]":
                 raise refusal(endpoint, file)
             continue
-        rows, present, fractions = counts[file.path]
+        keys, rows, present, fractions = counts[file.path]
         if not is_plain(endpoint, file, rows, present, fractions):
             unknown[file.session_key] = unknown_fields(endpoint, file)
-    strangers = connection.execute(
-        f"""select _source_file from {relation}
-            where session_key <> cast(split_part(_source_file, '/', -2) as integer) limit 1"""
-    ).fetchone()
-    if strangers:
-        raise refusal(endpoint, next(f for f in files if f.path == strangers[0]))
+        if keys != {file.session_key}:
+            raise refusal(endpoint, file)
     return unknown
 
 
 def present_values(connection, endpoint, relation):
-    """{path: (rows, {field: values that are not null}, timestamps with a fraction)}."""
+    """{path: (lowest and highest session key, rows, {field: values that are not null},
+    timestamps with a fraction)}."""
     stamps = [n for n, t in endpoint.fields.items() if t == "timestamp"]
     fractions = "+".join(f"count_if(microsecond({n}) % 1000000 <> 0)" for n in stamps) or "0"
     found = connection.execute(
-        f"""select _source_file, count(*), {fractions},
+        f"""select _source_file, min(session_key), max(session_key), count(*), {fractions},
                    {", ".join(f"count({name})" for name in endpoint.fields)}
-            from {relation} group by all"""
+            from {relation} group by _source_file"""
     ).fetchall()
     return {
-        path: (rows, dict(zip(endpoint.fields, present, strict=True)), fractions)
-        for path, rows, fractions, *present in found
+        path: ({low, high}, rows, dict(zip(endpoint.fields, present, strict=True)), fractions)
+        for path, low, high, rows, fractions, *present in found
     }
 
 
