@@ -4,6 +4,8 @@ Every step leaves a file that says what it did; delete one and its step runs aga
 """
 
 import os
+import shlex
+import sys
 from pathlib import Path
 
 from snakemake.utils import min_version, validate
@@ -23,6 +25,9 @@ DATA = config["paths"]["data"]
 LANDING = config["paths"].setdefault("landing", f"{DATA}/landing")
 config["paths"].setdefault("warehouse", f"{DATA}/warehouse/dev_f1_data_analytics.duckdb")
 MARKERS, LOGS, BENCHMARKS = (f"{DATA}/{name}" for name in ("markers", "logs", "benchmarks"))
+
+# Snakemake starts scripts with this path unquoted: a space in it would cut it in two.
+sys.executable = shlex.quote(sys.executable)
 
 # dbt's process ends with the run that started it.
 os.environ.update(F1_RUN_PID=str(os.getpid()))
