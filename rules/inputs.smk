@@ -17,6 +17,13 @@ def lying(*names):
     return sorted(str(path) for name in names for path in Path(LANDING).glob(f"[0-9]*/{name}.json"))
 
 
+if not EXTRACTS and not lying(*ENDPOINTS):
+    raise WorkflowError(
+        f"No session lies in {LANDING}: choose another extract.mode, or lay "
+        "<session_key>/<endpoint>.json into it"
+    )
+
+
 def wanted_sessions():
     """Keys of the sessions the catalogue wants; known once it has been asked."""
     if not EXTRACTS:
@@ -38,13 +45,7 @@ def wanted_receipts(wildcards):
 def other_files(wildcards):
     """Landing files of sessions that no receipt speaks for."""
     wanted = wanted_sessions()
-    others = [path for path in lying(*ENDPOINTS) if Path(path).parent.name not in wanted]
-    if not wanted and not others:
-        raise WorkflowError(
-            f"No session lies in {LANDING}: choose another extract.mode, or lay "
-            "<session_key>/<endpoint>.json into it"
-        )
-    return others
+    return [path for path in lying(*ENDPOINTS) if Path(path).parent.name not in wanted]
 
 
 def landing_files(wildcards):
