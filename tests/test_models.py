@@ -116,7 +116,7 @@ def test_person_keeps_one_history_through_numbers_teams_and_spellings(project):
     ]
     assert project.query(
         "select count(*) from default_silver_clean.silver_drivers where team_source = 'inferred'"
-    ) == [(18,)]
+    ) == [(20,)]
 
 
 def test_conda_environment_pins_what_the_lock_pins():
