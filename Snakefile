@@ -6,6 +6,7 @@ Every step leaves a file that says what it did; delete one and its step runs aga
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from snakemake.utils import min_version, validate
@@ -29,8 +30,17 @@ MARKERS, LOGS, BENCHMARKS = (f"{DATA}/{name}" for name in ("markers", "logs", "b
 # Snakemake starts scripts with this path unquoted: a space in it would cut it in two.
 sys.executable = shlex.quote(sys.executable)
 
-# dbt's process ends with the run that started it.
-os.environ.update(F1_RUN_PID=str(os.getpid()))
+# The jobs of a run know it by these; dbt's process ends with it.
+os.environ.update(F1_RUN_PID=str(os.getpid()), F1_RUN_STARTED=str(time.time()))
+
+
+onsuccess:
+    end_later()
+
+
+onerror:
+    # With nothing in landing there is nothing else to build, and no other reason to fail.
+    lying(*ENDPOINTS) or end_later()
 
 
 wildcard_constraints:

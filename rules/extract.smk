@@ -39,6 +39,8 @@ rule extract_session:
 
 checkpoint mark_extraction:
     input:
+        # Named so that this step follows every answer: Snakemake judges anew what comes after it.
+        catalogue=FRESH_CATALOGUE,
         receipts=wanted_receipts,
         others=other_files,
     output:

@@ -1,10 +1,13 @@
 """What the steps read, where it is not known before the run."""
 
-from f1_pipeline import catalogue
-from f1_pipeline.endpoints import endpoints
-from f1_pipeline.jsonfile import read_json
+from functools import cache
 
-ENDPOINTS = endpoints()
+from f1_pipeline import catalogue, later, progress
+from f1_pipeline.endpoints import extracted, loaded
+from f1_pipeline.jsonfile import read_json
+from f1_pipeline.landing import finish_all
+
+ENDPOINTS = loaded(config)
 DBT = os.path.relpath(f"{workflow.basedir}/dbt")
 CATALOGUE = f"{DATA}/catalogue"
 EXTRACTS = config["extract"]["mode"] != "none"
@@ -17,6 +20,7 @@ def lying(*names):
     return sorted(str(path) for name in names for path in Path(LANDING).glob(f"[0-9]*/{name}.json"))
 
 
+finish_all(LANDING)
 if not EXTRACTS and not lying(*ENDPOINTS):
     raise WorkflowError(
         f"No session lies in {LANDING}: choose another extract.mode, or lay "
@@ -24,21 +28,38 @@ if not EXTRACTS and not lying(*ENDPOINTS):
     )
 
 
+@cache
+def foretell():
+    """Tell who asks for a dry run what the extraction would take."""
+    known = catalogue.last(config)
+    asks = known != FRESH_CATALOGUE[0]
+    told = progress.outlook(config, read_json(known)["wanted"]) if known else "what is wanted"
+    logger.info(
+        f"Extraction: {'1 request to learn which sessions exist, then ' if asks else ''}{told}"
+        f"{' by the last answer' if asks and known else ''}"
+    )
+
+
 def wanted_sessions():
     """Keys of the sessions the catalogue wants; known once it has been asked."""
     if not EXTRACTS:
         return set()
+    if workflow.dryrun:
+        foretell()
     asked = FRESH_CATALOGUE[0].stem
     found = read_json(checkpoints.catalogue.get(asked=asked).output[0])
     return {str(key) for key in found["wanted"]}
 
 
 def wanted_receipts(wildcards):
-    """Receipts of the wanted sessions. One whose files are gone is no receipt."""
-    receipts = [Path(f"{MARKERS}/extracted/{key}.json") for key in sorted(wanted_sessions())]
-    for receipt in receipts:
-        if not all(Path(LANDING, receipt.stem, e.file).exists() for e in ENDPOINTS.values()):
-            receipt.unlink(missing_ok=True)
+    """Receipts of the wanted sessions. One whose files are gone, or that an earlier run had to
+    put off, is no receipt."""
+    receipts = [progress.receipt_file(config, key) for key in sorted(wanted_sessions())]
+    for receipt in filter(Path.exists, receipts):
+        files = (Path(LANDING, receipt.stem, e.file) for e in extracted(config).values())
+        put_off = "later" in read_json(receipt) and not later.noted(config)
+        if put_off or not all(file.exists() for file in files):
+            receipt.unlink()
     return receipts
 
 
@@ -59,3 +80,10 @@ def dbt_code(*folders):
     shared = [f"{DBT}/dbt_project.yml", f"{DBT}/selectors.yml"]
     found = (Path(DBT, folder).rglob("*") for folder in ("macros", "tests/generic", *folders))
     return shared + sorted(str(path) for paths in found for path in paths if path.is_file())
+
+
+def end_later():
+    """End the run with the status that means 'later' where the API answers paying users only."""
+    if found := later.noted(config):
+        logger.warning(later.message(found))
+        raise SystemExit(later.EXIT_STATUS)

@@ -17,8 +17,7 @@ import duckdb
 import yaml
 from f1_pipeline import sample
 from f1_pipeline.bronze import load_table
-from f1_pipeline.endpoints import endpoints
-from f1_pipeline.reader import COLUMN_TYPES
+from f1_pipeline.endpoints import COLUMN_TYPES, CORE, endpoints
 from f1_pipeline.warehouse import DuckDBWarehouse
 
 REPO = Path(__file__).parents[1]
@@ -74,7 +73,7 @@ def ratio(title, value, base, limit):
 
 def bare_load(folder, landing, key):
     with duckdb.connect(str(folder / "bare.duckdb")) as connection:
-        for endpoint in endpoints().values():
+        for endpoint in (endpoints()[name] for name in CORE):
             columns = ", ".join(f"{n}: '{COLUMN_TYPES[t]}'" for n, t in endpoint.fields.items())
             connection.execute(
                 f"""create or replace table {endpoint.table} as select * from
@@ -87,7 +86,7 @@ def our_load(folder, landing, key):
     warehouse = DuckDBWarehouse(folder / "ours.duckdb")
     warehouse.path.unlink(missing_ok=True)
     with warehouse.connect() as connection:
-        for endpoint in endpoints().values():
+        for endpoint in (endpoints()[name] for name in CORE):
             load_table(connection, endpoint, [f"{landing}/{key}/{endpoint.file}"])
 
 

@@ -24,24 +24,19 @@ class Project:
         self.data = folder / "data"
         self.config = {"source": "sample", "extract": {"mode": "oldest", "num_sessions": 2}}
 
-    def run(self, *arguments, fails=False):
-        """Run Snakemake; returns its output as `Run`. Its exit status must be as expected."""
-        (self.folder / "test.yaml").write_text(yaml.safe_dump(self.config))
-        files = ["test.yaml"]
-        if "--configfile" in arguments:
-            at = arguments.index("--configfile")
-            files += arguments[at + 1 :]
-            arguments = arguments[:at]
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    def run(self, *arguments, fails=False, status=None):
+        """Run Snakemake; returns its output as `Run`. Its exit status must be as expected: 0, any
+        other where it `fails`, or `status`."""
         done = subprocess.run(
-            [*command, "--configfile", *files],
+            snakemake_command(self, *arguments),
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder / "scripts")},
+            env=project_environment(self),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert (done.returncode != 0) == fails, done.stdout
+        good = (done.returncode != 0) == fails if status is None else done.returncode == status
+        assert good, done.stdout
         return Run(done.stdout)
 
     def marker(self, name):
@@ -55,6 +50,23 @@ class Project:
 
     def landing(self, session_key, endpoint):
         return self.data / "landing" / str(session_key) / f"{endpoint}.json"
+
+
+def snakemake_command(project, *arguments):
+    """The command that runs a project with its configuration."""
+    (project.folder / "test.yaml").write_text(yaml.safe_dump(project.config))
+    files = ["test.yaml"]
+    if "--configfile" in arguments:
+        at = arguments.index("--configfile")
+        files += arguments[at + 1 :]
+        arguments = arguments[:at]
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    return [*command, "--configfile", *files]
+
+
+def project_environment(project):
+    """A project runs its own copy of the package."""
+    return os.environ | {"PYTHONPATH": str(project.folder / "scripts")}
 
 
 class Run:

@@ -2,12 +2,16 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from f1_pipeline import PipelineError
 from f1_pipeline.bronze import load_table, summarise
 from f1_pipeline.endpoints import endpoints
 from f1_pipeline.warehouse import DuckDBWarehouse
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 SESSION = {
     "session_key": 1, "meeting_key": 9, "session_type": "Race", "session_name": "Race",
@@ -19,6 +23,7 @@ LOCATION = {
     "session_key": 1, "meeting_key": 9, "driver_number": 44,
     "date": "2025-03-16T04:00:00.123000+00:00", "x": 10, "y": -20, "z": 3,
 }  # fmt: skip
+RESULT = {"session_key": 1, "meeting_key": 9, "driver_number": 44}
 
 
 class Bronze:
@@ -119,9 +124,12 @@ def test_file_that_is_gone_or_emptied_takes_its_rows_with_it(bronze):
         ("laps", [{k: v for k, v in LAP.items() if k != "session_key"}], "session_key is missing"),
         ("laps", [LAP, LAP | {"session_key": 7}], "row 2: field session_key is 7, but the folder"),
         ("laps", [LAP, 5], "row 2: not an object but 5"),
-        ("laps", {"detail": "No results found."}, "is not a JSON array"),
+        ("laps", {"detail": "No results found."}, "not a JSON array"),
         ("laps", "<html>Just a moment...</html>", "is not JSON"),
-        ("laps", '[{"session_key": 1}, {"sess', "is not JSON"),
+        ("laps", json.dumps([LAP])[:-9], "is not JSON"),
+        ("laps", json.dumps([LAP])[:-1] + ",", "the array has no end"),
+        ("session_result", [RESULT | {"duration": {"q1": 80.1}}], "field duration must be mixed"),
+        ("session_result", [RESULT | {"duration": ["80.1"]}], "field duration must be mixed"),
         ("laps", "", "is not JSON"),
         ("location", [LOCATION, LOCATION | {"x": "5"}], "row 2: field x must be integer, not '5'"),
         ("location", [LOCATION | {"x": 5.5}], "row 1: field x must be integer, not 5.5"),
@@ -133,7 +141,7 @@ def test_file_that_is_gone_or_emptied_takes_its_rows_with_it(bronze):
 )  # fmt: skip
 def test_bad_input_is_refused_in_one_line_and_nothing_changes(bronze, name, rows, told):
     table = bronze(name)
-    good = {"laps": LAP, "location": LOCATION, "sessions": SESSION}[name]
+    good = {"laps": LAP, "location": LOCATION, "sessions": SESSION, "session_result": RESULT}[name]
     table.lay(1, [good])
     table.lay(2, [good | {"session_key": 2}])
     table.load()
@@ -145,6 +153,76 @@ def test_bad_input_is_refused_in_one_line_and_nothing_changes(bronze, name, rows
     assert str(path) in str(refusal.value) and told in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert table.rows() == before
+
+
+def test_mixed_field_keeps_its_raw_form_beside_typed_readings(bronze):
+    results = bronze("session_result")
+    values = [91.5, 3, "+1 LAP", "+12 LAPS", [75.7, None, 74.6], [], None, "DNF"]
+    results.lay(1, [RESULT | {"driver_number": n, "duration": v} for n, v in enumerate(values)])
+    results.load()
+    columns = "duration, duration_number, duration_numbers, duration_laps"
+    assert [row[1:] for row in results.rows(f"driver_number, {columns}")] == [
+        ("91.5", 91.5, None, None),
+        ("3", 3.0, None, None),
+        ('"+1 LAP"', None, None, 1),
+        ('"+12 LAPS"', None, None, 12),
+        ("[75.7,null,74.6]", None, [75.7, None, 74.6], None),
+        ("[]", None, [], None),
+        (None, None, None, None),
+        ('"DNF"', None, None, None),
+    ]
+
+
+def test_endpoint_without_session_key_takes_that_of_its_folder(bronze):
+    meetings = bronze("meetings")
+    row = {"meeting_key": 9, "meeting_name": "Italian Grand Prix", "year": 2025,
+           "date_start": "2025-09-05T11:30:00+00:00"}  # fmt: skip
+    meetings.lay(1, [row])
+    meetings.lay(2, [row])
+    meetings.load()
+    assert meetings.rows("session_key, meeting_key") == [(1, 9), (2, 9)]
+
+
+SOME_VALUE = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**40), 2**40), st.integers(0, 9),
+    st.floats(-1e9, 1e9), st.sampled_from(["", "5", "+1 LAP", "2025-03-16T04:00:00+00:00"]),
+    st.lists(st.one_of(st.none(), st.integers(0, 3000), st.just(1.5), st.just("x")), max_size=3),
+)  # fmt: skip
+RIGHT = {
+    "integer": lambda v: type(v) is int and -(2**31) < v < 2**31,
+    "double": lambda v: type(v) in (int, float),
+    "boolean": lambda v: type(v) is bool,
+    "timestamp": lambda v: isinstance(v, str) and v.startswith("2025"),
+    "integer[]": lambda v: isinstance(v, list) and all(type(x) in (int, type(None)) for x in v),
+    "mixed": lambda v: (
+        type(v) in (int, float, str)
+        or (isinstance(v, list) and all(type(x) in (int, float, type(None)) for x in v))
+    ),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    where=st.sampled_from([
+        ("laps", "i1_speed"), ("laps", "lap_duration"), ("laps", "is_pit_out_lap"),
+        ("laps", "date_start"), ("laps", "segments_sector_1"), ("location", "x"),
+        ("session_result", "duration"),
+    ]),
+    values=st.lists(SOME_VALUE, min_size=1, max_size=4),
+)  # fmt: skip
+def test_rows_are_loaded_exactly_where_every_value_has_its_type(where, values):
+    name, field = where
+    good = {"laps": LAP, "location": LOCATION, "session_result": RESULT}[name]
+    right = RIGHT[endpoints()[name].fields[field]]
+    wrong = [n for n, value in enumerate(values, 1) if value is not None and not right(value)]
+    with TemporaryDirectory() as folder:
+        table = Bronze(Path(folder), name)
+        table.lay(1, [good | {field: value} for value in values])
+        if not wrong:
+            assert table.load()["rows"] == len(values)
+            return
+        with pytest.raises(PipelineError, match=f"row {wrong[0]}: field {field} must be"):
+            table.load()
 
 
 def test_unknown_field_in_a_file_of_whole_rows_is_seen(bronze):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from f1_pipeline import PipelineError, catalogue
 from f1_pipeline.jsonfile import read_json
+from f1_pipeline.selection import seasons, select
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 EXTRACT = {
@@ -12,6 +13,8 @@ EXTRACT = {
     "num_sessions": 2,
     "year": 2025,
     "session_keys": [],
+    "filters": {"session_type": [], "country": [], "circuit": [], "meeting": []},
+    "endpoints": ["sessions", "drivers", "laps", "location"],
     "revision_hours": [1, 6, 48],
     "catalogue_max_age_minutes": 30,
 }
@@ -20,6 +23,7 @@ EXTRACT = {
 def session(key, start, **more):
     return {
         "session_key": key,
+        "meeting_key": 100 + key,
         "date_start": start.isoformat(),
         "date_end": (start + timedelta(hours=1)).isoformat(),
         "year": start.year,
@@ -42,12 +46,17 @@ SESSIONS = [
         ({"mode": "latest"}, [2, 4], {}),
         ({"mode": "oldest"}, [1, 2], {}),
         ({"mode": "oldest", "num_sessions": 99}, [1, 2, 4], {}),
+        (
+            {"mode": "year", "year": [2024, "2025-2026"]},
+            [1, 2, 4],
+            {3: "cancelled", 5: "not started"},
+        ),
         ({"mode": "year"}, [2, 4], {3: "cancelled", 5: "not started"}),
         ({"mode": "sessions", "session_keys": [4, 1, 3]}, [1, 4], {3: "cancelled"}),
     ],
 )
 def test_modes(wish, wanted, skipped):
-    rows, others = catalogue.select(SESSIONS, EXTRACT | wish, NOW)
+    rows, others = select(SESSIONS, [], EXTRACT | wish, NOW)
     assert [row["session_key"] for row in rows] == wanted
     assert others == skipped
 
@@ -62,45 +71,151 @@ def test_modes(wish, wanted, skipped):
 )
 def test_wish_for_nothing_says_what_exists(wish, told):
     with pytest.raises(PipelineError) as error:
-        catalogue.select(SESSIONS, EXTRACT | wish, NOW)
+        select(SESSIONS, [], EXTRACT | wish, NOW)
     assert told in str(error.value)
 
 
-def write(path, now, rows=SESSIONS):
-    return catalogue.write(path, rows, EXTRACT, now)
+GRANDS_PRIX = [
+    session(1, datetime(2024, 3, 2, tzinfo=UTC), meeting_key=1, session_type="Race",
+            session_name="Race", country_name="Bahrain", country_code="BRN", circuit_key=63,
+            circuit_short_name="Sakhir"),
+    session(2, datetime(2024, 9, 1, tzinfo=UTC), meeting_key=2, session_type="Race",
+            session_name="Race", country_name="Italy", country_code="ITA", circuit_key=39,
+            circuit_short_name="Monza"),
+    session(3, datetime(2025, 5, 17, tzinfo=UTC), meeting_key=3, session_type="Practice",
+            session_name="Practice 3", country_name="Italy", country_code="ITA", circuit_key=6,
+            circuit_short_name="Imola"),
+    session(4, datetime(2025, 5, 18, tzinfo=UTC), meeting_key=3, session_type="Race",
+            session_name="Sprint", country_name="Italy", country_code="ITA", circuit_key=6,
+            circuit_short_name="Imola"),
+]  # fmt: skip
+MEETINGS = [
+    {"meeting_key": 2, "meeting_name": "Italian Grand Prix"},
+    {"meeting_key": 3, "meeting_name": "Emilia Romagna Grand Prix"},
+]
 
 
-def test_entry_is_written_only_where_its_content_changes(tmp_path):
-    entry = catalogue.entry_file(tmp_path, 4)
-    write(tmp_path / "a.json", NOW)
-    assert read_json(entry)["revision"] == 1
-    first = entry.stat().st_mtime_ns
-    write(tmp_path / "b.json", NOW + timedelta(hours=1))
-    assert entry.stat().st_mtime_ns == first
-    assert not (tmp_path / "a.json").exists(), "the catalogue before is gone"
-    write(tmp_path / "c.json", NOW + timedelta(hours=4))
-    assert read_json(entry)["revision"] == 2
-    write(tmp_path / "d.json", NOW + timedelta(days=30))
-    assert read_json(entry)["revision"] == 3, "the last revision: never fetched again"
-    renamed = [row | {"session_name": "Race"} for row in SESSIONS]
-    write(tmp_path / "e.json", NOW + timedelta(days=60), renamed)
-    assert read_json(entry)["session"]["session_name"] == "Race"
+@pytest.mark.parametrize(
+    ("wish", "filters", "wanted"),
+    [
+        ({"num_sessions": 9}, {"session_type": ["race"]}, [1, 2, 4]),
+        ({"num_sessions": 9}, {"session_type": ["Sprint"]}, [4]),
+        ({"num_sessions": 9}, {"country": ["ITA", "bahrain"], "session_type": ["Race"]}, [1, 2, 4]),
+        ({"num_sessions": 1}, {"country": ["Italy"], "session_type": ["Race"]}, [4]),
+        ({"mode": "oldest", "num_sessions": 1}, {"country": ["Italy"]}, [2]),
+        ({"mode": "year", "year": 2025}, {"circuit": [6], "session_type": ["Practice"]}, [3]),
+        ({"mode": "year", "year": "2024-2025"}, {"circuit": ["Monza", "Imola"]}, [2, 3, 4]),
+        ({"num_sessions": 9}, {"meeting": ["italian grand prix", 1]}, [1, 2]),
+        ({"mode": "sessions", "session_keys": [1, 3]}, {"meeting": [3]}, [3]),
+    ],
+)
+def test_filters_combine_with_each_other_and_with_modes(wish, filters, wanted):
+    extract = EXTRACT | wish | {"filters": EXTRACT["filters"] | filters}
+    rows, _ = select(GRANDS_PRIX, MEETINGS, extract, NOW)
+    assert [row["session_key"] for row in rows] == wanted
 
 
-def test_api_is_asked_again_when_old_when_the_wish_changed_or_when_an_entry_is_gone(tmp_path):
-    config = {
+@pytest.mark.parametrize(
+    ("wish", "filters", "told"),
+    [
+        ({}, {"country": ["Narnia"]}, "filters.country: the API has no narnia; it has Bahrain, It"),
+        ({}, {"session_type": ["Race"], "circuit": ["spa"]}, "no spa; it has Imola, Monza, Sakhir"),
+        ({"mode": "year", "year": 2024}, {"circuit": ["Imola"]}, "no session that passes extract."),
+    ],
+)
+def test_filter_for_nothing_says_what_exists(wish, filters, told):
+    with pytest.raises(PipelineError) as error:
+        extract = EXTRACT | wish | {"filters": EXTRACT["filters"] | filters}
+        select(GRANDS_PRIX, MEETINGS, extract, NOW)
+    assert told in str(error.value)
+
+
+def test_seasons():
+    assert seasons(2025) == {2025}
+    assert seasons("2023-2026") == {2023, 2024, 2025, 2026}
+    assert seasons([2019, "2023 - 2024"]) == {2019, 2023, 2024}
+    with pytest.raises(PipelineError, match="2026-2023 ends before"):
+        seasons("2026-2023")
+
+
+@pytest.fixture
+def config(tmp_path):
+    return {
         "source": "openf1",
         "paths": {"data": str(tmp_path)},
         "openf1": {"base_url": "http://x"},
         "extract": EXTRACT,
     }
-    path = catalogue.current(config, NOW)
-    assert not path.exists() and catalogue.read(config) == {}
-    write(path, NOW)
-    soon, late = NOW + timedelta(minutes=29), NOW + timedelta(minutes=31)
-    assert catalogue.current(config, soon) == path
-    assert catalogue.current(config, late) != path
-    other = config | {"extract": EXTRACT | {"num_sessions": 3}}
-    assert catalogue.current(other, soon) != path
-    catalogue.entry_file(path.parent, 4).unlink()
-    assert catalogue.current(config, soon) != path
+
+
+@pytest.fixture
+def ask(config, monkeypatch):
+    """Let the clock stand `hours` after NOW, and ask the API what exists; gives the path."""
+
+    def ask(hours, rows=SESSIONS):
+        monkeypatch.setenv("F1_CLOCK", (NOW + timedelta(hours=hours)).isoformat())
+        path = catalogue.current(config)
+        if not path.exists():
+            catalogue.write(path, {"sessions": rows}, config)
+        return path
+
+    return ask
+
+
+def test_entry_is_written_only_where_its_content_changes(config, ask):
+    entry = catalogue.entry_file(config, 4)
+    before = ask(0)
+    assert read_json(entry)["revision"] == 2
+    first = entry.stat().st_mtime_ns
+    ask(1)
+    assert entry.stat().st_mtime_ns == first
+    assert not before.exists(), "the catalogue before is gone"
+    ask(4)
+    assert read_json(entry)["revision"] == 3
+    ask(30 * 24)
+    assert read_json(entry)["revision"] == 4, "the last revision: never fetched again"
+    ask(60 * 24, [row | {"session_name": "Race"} for row in SESSIONS])
+    assert read_json(entry)["listed"]["sessions"][0]["session_name"] == "Race"
+
+
+def test_session_that_runs_has_a_revision_of_its_own(config, ask):
+    config["extract"] = EXTRACT | {"revision_hours": []}
+    ask(-3.5)
+    assert read_json(catalogue.entry_file(config, 4))["revision"] == 0
+    ask(0)
+    assert read_json(catalogue.entry_file(config, 4))["revision"] == 1
+
+
+def test_api_is_asked_again_when_old_when_the_wish_changed_or_when_an_entry_is_gone(config, ask):
+    assert catalogue.last(config) is None
+    path = ask(0)
+    assert ask(29 / 60) == path
+    late = ask(31 / 60)
+    assert late != path
+    config["extract"] = EXTRACT | {"num_sessions": 3}
+    assert ask(32 / 60) != late
+    config["extract"] = EXTRACT
+    catalogue.entry_file(config, 4).unlink()
+    assert ask(33 / 60) != late
+
+
+def test_live_session_is_told_from_the_last_answer(config, ask, monkeypatch):
+    ask(0)
+    for hours, until in [(3, None), (3.6, 5.5), (5.4, 5.5), (5.6, None)]:
+        monkeypatch.setenv("F1_CLOCK", (NOW + timedelta(hours=hours)).isoformat())
+        told = catalogue.live_until(config)
+        assert told == (until and NOW + timedelta(hours=until))
+
+
+def test_answer_put_off_is_asked_for_again(config, ask):
+    ask(0)
+    path = catalogue.folder_of(config) / "20250601T130000Z-x.json"
+    content = catalogue.repeat(path, config, lambda key: key == 4)
+    assert (content["wanted"], content["later"]) == ([4], True)
+    assert catalogue.current(config) != path
+
+
+def test_clock_that_is_no_instant(monkeypatch, config):
+    monkeypatch.setenv("F1_CLOCK", "noon")
+    with pytest.raises(PipelineError, match="F1_CLOCK is no instant"):
+        catalogue.current(config)

@@ -25,6 +25,9 @@ def start(project):
 
 def kill(process):
     """`kill -9` to Snakemake and its jobs; dbt's process must end by itself."""
+    if process.poll() is not None:
+        process.communicate()
+        return
     family = psutil.Process(process.pid).children(recursive=True)
     for victim in [*family, process]:
         with contextlib.suppress(ProcessLookupError):

@@ -10,112 +10,141 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from f1_pipeline import PipelineError
+from f1_pipeline import clock
+from f1_pipeline.endpoints import extracted
 from f1_pipeline.jsonfile import read_json, write_json
+from f1_pipeline.selection import select
 
 STAMP = "%Y%m%dT%H%M%SZ"
+AROUND = timedelta(minutes=30)  # that long before and after a session only paying users are served
 
 
-def current(config, now=None):
+def current(config):
     """The path of the catalogue to use: one that answers the configuration's wish, is young enough
     and whole, else a new one. A name says when the API was asked, and a digest of the wish."""
-    now = now or datetime.now(UTC)
-    wish = [config["source"], config["openf1"]["base_url"], config["extract"]]
-    digest = hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()[:8]
+    path = last(config)
     max_age = timedelta(minutes=config["extract"]["catalogue_max_age_minutes"])
-    folder = Path(config["paths"]["data"], "catalogue")
-    for path in sorted(folder.glob(f"*-{digest}.json"), reverse=True):
+    if path:
         asked_at = datetime.strptime(path.stem.split("-")[0], STAMP).replace(tzinfo=UTC)
-        wanted = read_json(path)["wanted"]
-        if now - asked_at < max_age and all(entry_file(folder, k).exists() for k in wanted):
+        found = read_json(path)
+        whole = all(entry_file(config, key).exists() for key in found["wanted"])
+        if whole and not found["later"] and clock.now() - asked_at < max_age:
             return path
-    return folder / f"{now.strftime(STAMP)}-{digest}.json"
+    return folder_of(config) / f"{clock.now().strftime(STAMP)}-{digest_of(config)}.json"
 
 
-def read(config):
-    """The content of the current catalogue, {} where the API has not been asked."""
-    path = current(config)
-    return read_json(path) if path.exists() else {}
+def last(config):
+    """The newest catalogue that answers the configuration's wish, None where there is none."""
+    return max(folder_of(config).glob(f"*-{digest_of(config)}.json"), default=None)
 
 
-def entry_file(folder, session_key):
-    return Path(folder) / "sessions" / f"{session_key}.json"
+def digest_of(config):
+    wish = [config["source"], config["openf1"]["base_url"], config["extract"]]
+    return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def select(sessions, extract, now):
-    """The sessions `extract` (the configuration's section) asks for: (wanted, skipped).
-
-    `wanted` are rows of sessions that have started and are not cancelled, oldest first;
-    `skipped` is {session_key: reason}. Raises PipelineError where nothing or an unknown session
-    is asked for.
-    """
-    known = {row["session_key"]: row for row in sessions}
-    by_start = sorted(known.values(), key=lambda row: (row["date_start"], row["session_key"]))
-    skipped = {row["session_key"]: why for row in by_start if (why := unusable(row, now))}
-    usable = [row for row in by_start if row["session_key"] not in skipped]
-    mode, number = extract["mode"], extract["num_sessions"]
-    if mode == "sessions":
-        asked = set(extract["session_keys"])
-        if missing := sorted(asked - known.keys()):
-            raise PipelineError(
-                f"extract.session_keys: the API knows no session {missing}; "
-                f"it has {describe(by_start)}"
-            )
-    elif mode == "year":
-        asked = {key for key, row in known.items() if row["year"] == extract["year"]}
-    else:
-        some = usable[-number:] if mode == "latest" else usable[:number]
-        asked = {row["session_key"] for row in some}
-    wanted = [row for row in usable if row["session_key"] in asked]
-    skipped = {key: why for key, why in skipped.items() if key in asked}
-    if not wanted and not skipped:
-        raise PipelineError(
-            f"extract.mode {mode} finds no session; the API has {describe(by_start)}"
-        )
-    return wanted, skipped
+def folder_of(config):
+    return Path(config["paths"]["data"], "catalogue")
 
 
-def unusable(row, now):
-    """Why a session has nothing to fetch, or None."""
-    if row.get("is_cancelled"):
-        return "cancelled"
-    return "not started" if datetime.fromisoformat(row["date_start"]) > now else None
-
-
-def describe(by_start):
-    if not by_start:
-        return "no sessions at all"
-    first, last = by_start[0], by_start[-1]
-    years = sorted({row["year"] for row in by_start})
-    return (
-        f"{len(by_start)} sessions of {', '.join(map(str, years))}, from {first['session_key']} "
-        f"({first['date_start'][:10]}) to {last['session_key']} ({last['date_start'][:10]})"
-    )
+def entry_file(config, session_key):
+    return folder_of(config) / "sessions" / f"{session_key}.json"
 
 
 def revision(row, ages_hours, now):
-    """How many of the ages (hours) have passed since the session's end."""
+    """How many of the ages (hours) have passed since the session's end; the end itself is one."""
     age = now - datetime.fromisoformat(row["date_end"])
-    return sum(age >= timedelta(hours=hours) for hours in ages_hours)
+    return sum(age >= timedelta(hours=hours) for hours in {0, *ages_hours})
 
 
-def write(path, sessions, extract, now=None):
-    """Write the catalogue `path`, and an entry for each wanted session whose content changed."""
-    now = now or datetime.now(UTC)
-    path, folder = Path(path), Path(path).parent
-    wanted, skipped = select(sessions, extract, now)
+def lists(api, config):
+    """{endpoint: rows} of the endpoints that list all sessions, or what they belong to."""
+    names = {name for name, endpoint in extracted(config).items() if endpoint.listed}
+    if any(not isinstance(m, int) for m in config["extract"]["filters"]["meeting"]):
+        names.add("meetings")
+    return {name: api.get(name) for name in sorted(names)}
+
+
+def write(path, listed, config):
+    """Write the catalogue `path` from `listed`, {endpoint: rows}, and an entry for each wanted
+    session whose content changed."""
+    now, extract = clock.now(), config["extract"]
+    sessions, meetings = listed["sessions"], listed.get("meetings", [])
+    wanted, skipped = select(sessions, meetings, extract, now)
     for row in wanted:
-        entry = {"revision": revision(row, extract["revision_hours"], now), "session": row}
-        file = entry_file(folder, row["session_key"])
-        if not file.exists() or read_json(file) != entry:
-            write_json(file, entry)
+        own = [m for m in meetings if m["meeting_key"] == row["meeting_key"]]
+        found = {"sessions": [row]} | ({"meetings": own} if "meetings" in listed else {})
+        grown = revision(row, extract["revision_hours"], now)
+        update(entry_file(config, row["session_key"]), {"revision": grown, "listed": found})
     content = {
         "mode": extract["mode"],
         "wanted": [row["session_key"] for row in wanted],
         "skipped": skipped,
         "known": len({row["session_key"] for row in sessions}),
+        "upcoming": upcoming(sessions, now),
+        "later": False,
     }
-    write_json(path, content)
-    for old in set(folder.glob("*.json")) - {path}:
-        old.unlink()
+    replace(path, content)
     return content
+
+
+def update(file, entry):
+    """Write a session's entry where its row or revision is new, or where more is known of it."""
+    if file.exists():
+        before = read_json(file)
+        if (
+            before["revision"] == entry["revision"]
+            and before["listed"]["sessions"] == entry["listed"]["sessions"]
+            and before["listed"].keys() >= entry["listed"].keys()
+        ):
+            return
+    write_json(file, entry)
+
+
+def repeat(path, config, has_landed):
+    """Write the catalogue `path` while the API serves paying users only: of what the last one
+    wanted, that which `has_landed(session_key)`."""
+    before = last(config)
+    content = {
+        "mode": config["extract"]["mode"],
+        "wanted": [],
+        "skipped": {},
+        "known": 0,
+        "upcoming": known_upcoming(config),
+    }
+    content |= (read_json(before) if before else {}) | {"later": True}
+    content["wanted"] = [key for key in content["wanted"] if has_landed(key)]
+    replace(path, content)
+    return content
+
+
+def replace(path, content):
+    write_json(path, content)
+    for old in set(Path(path).parent.glob("*.json")) - {Path(path)}:
+        old.unlink()
+
+
+def upcoming(sessions, now, number=20):
+    """[start, end] of the next sessions, one that is under way included."""
+    windows = {
+        (row["date_start"], row["date_end"])
+        for row in sessions
+        if not row.get("is_cancelled") and datetime.fromisoformat(row["date_end"]) + AROUND > now
+    }
+    return sorted(windows, key=lambda window: datetime.fromisoformat(window[0]))[:number]
+
+
+def known_upcoming(config):
+    """What the last answer, to whatever wish, said of the next sessions."""
+    path = max(folder_of(config).glob("*.json"), default=None)
+    return read_json(path)["upcoming"] if path else []
+
+
+def live_until(config):
+    """When the session that is under way will let others in again, None where none is known."""
+    now = clock.now()
+    for start, end in known_upcoming(config):
+        begins, ends = (datetime.fromisoformat(moment) for moment in (start, end))
+        if begins - AROUND <= now <= ends + AROUND:
+            return (ends + AROUND).astimezone(UTC)
+    return None

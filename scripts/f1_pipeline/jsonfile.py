@@ -17,24 +17,19 @@ def read_json(path):
 
 def write_json(path, content):
     """Write one JSON file, indented."""
-    write_together({path: (json.dumps(content, indent=2) + "\n").encode()})
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def write_together(contents):
-    """Write files, {path: bytes}: all under temporary names first, then moved into place."""
-    moves = {}
+def write_text(path, text):
+    """Write one file under a temporary name first, then move it into place."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        for path, content in contents.items():
-            path = Path(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            moves[temporary] = path
-            with temporary.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-        for temporary, path in moves.items():
-            temporary.replace(path)
+        with temporary.open("w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
     finally:
-        for temporary in moves:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

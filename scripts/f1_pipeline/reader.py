@@ -8,6 +8,7 @@ nobody knows are reported.
 import glob
 import hashlib
 import json
+import os
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
@@ -15,16 +16,7 @@ from pathlib import Path
 import duckdb
 
 from f1_pipeline import PipelineError
-from f1_pipeline.endpoints import Endpoint
-
-COLUMN_TYPES = {
-    "integer": "INTEGER",
-    "double": "DOUBLE",
-    "string": "VARCHAR",
-    "boolean": "BOOLEAN",
-    "timestamp": "TIMESTAMPTZ",
-    "integer[]": "INTEGER[]",
-}
+from f1_pipeline.endpoints import COLUMN_TYPES, Endpoint
 
 # What DuckDB's json_structure() calls the values that are right for a type.
 WHOLE = {"UBIGINT", "BIGINT", "NULL"}
@@ -34,7 +26,9 @@ STRUCTURES = {
     "string": {"VARCHAR", "NULL"},
     "boolean": {"BOOLEAN", "NULL"},
     "timestamp": {"VARCHAR", "NULL"},
+    "mixed": WHOLE | {"DOUBLE", "VARCHAR"},
 }
+ELEMENTS = {"integer[]": WHOLE, "mixed": WHOLE | {"DOUBLE"}}  # of the types that may be lists
 
 TELLING = b'".ul'  # quotes, decimal points, and a letter of true, false, null each
 OTHER = bytes(set(range(256)) - set(TELLING))
@@ -63,14 +57,32 @@ class LandingFile:
 
 def typed_select(endpoint: Endpoint, files: list[LandingFile]) -> str:
     """SQL for the rows of scanned `files`, typed, with `_source_file` and `_file_digest`."""
-    columns = ", ".join(f"{name}: '{COLUMN_TYPES[t]}'" for name, t in endpoint.fields.items())
+    types = {n: "JSON" if t == "mixed" else COLUMN_TYPES[t] for n, t in endpoint.fields.items()}
+    columns = ", ".join(f"{name}: '{kind}'" for name, kind in types.items())
     return " union all ".join(
-        f"""select {", ".join(endpoint.fields)},
+        f"""select {", ".join(expressions(endpoint, file))},
                    {literal(file.path)} as _source_file, '{file.digest}' as _file_digest
             from read_json({literal(glob.escape(file.path))},
                            columns = {{{columns}}}, format = 'array')"""
         for file in files
     )
+
+
+def expressions(endpoint, file):
+    """The SQL of the endpoint's columns, in their order."""
+    found = {name: name for name in endpoint.columns}
+    if "session_key" not in endpoint.fields:
+        found["session_key"] = f"{file.session_key} as session_key"
+    for name in (n for n, t in endpoint.fields.items() if t == "mixed"):
+        number = f"json_type({name}) in ('DOUBLE', 'BIGINT', 'UBIGINT')"
+        laps = f"regexp_extract({name} ->> '$', '^\\+(\\d+) LAPS?$', 1)"
+        found[name] = f"nullif({name}::VARCHAR, 'null') as {name}"
+        found[f"{name}_number"] = f"case when {number} then {name}::DOUBLE end as {name}_number"
+        found[f"{name}_numbers"] = (
+            f"case when json_type({name}) = 'ARRAY' then {name}::DOUBLE[] end as {name}_numbers"
+        )
+        found[f"{name}_laps"] = f"try_cast({laps} as INTEGER) as {name}_laps"
+    return found.values()
 
 
 def check_rows(connection, endpoint: Endpoint, files: list[LandingFile], relation: str):
@@ -83,6 +95,8 @@ def check_rows(connection, endpoint: Endpoint, files: list[LandingFile], relatio
     unknown = {}
     counts = present_values(connection, endpoint, relation)
     for file in files:
+        if is_cut(file.path):
+            raise refusal(endpoint, file, "the array has no end: mend or delete it, then run again")
         if file.path not in counts:  # an empty array, or what DuckDB takes for one
             if b"".join(Path(file.path).read_bytes().split()) != b"[]":
                 raise refusal(endpoint, file)
@@ -156,27 +170,29 @@ def unknown_fields(endpoint, file):
 
 
 def matches(structure, kind):
-    if kind == "integer[]":
-        return structure == "NULL" or (isinstance(structure, list) and structure[0] in WHOLE)
-    return isinstance(structure, str) and structure in STRUCTURES[kind]
+    if structure == "NULL":
+        return True
+    if isinstance(structure, list):
+        return structure[0] in ELEMENTS.get(kind, ())
+    return isinstance(structure, str) and structure in STRUCTURES.get(kind, ())
 
 
 def refusal(endpoint: Endpoint, file: LandingFile, reason="unreadable") -> PipelineError:
     """Why `file` is refused, in one line; `reason` where its rows show nothing."""
     try:
         return PipelineError(first_bad_value(endpoint, file) or f"{file.path}: {reason}")
-    except ValueError as error:
+    except duckdb.Error as error:
+        why = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
         return PipelineError(
-            f"{file.path} is not JSON ({error}): mend or delete it, then run again"
+            f"{file.path} is not JSON or not a JSON array ({why}): mend or delete it, run again"
         )
 
 
 def first_bad_value(endpoint, file):
     """The first row and field of `file` that break its endpoint's types, as a sentence."""
-    rows = json.loads(Path(file.path).read_bytes())
-    if not isinstance(rows, list):
-        return f"{file.path} is not a JSON array: mend or delete it, then run again"
-    for number, row in enumerate(rows, start=1):
+    if Path(file.path).stat().st_size == 0:
+        return f"{file.path} is empty, so it is not JSON: mend or delete it, then run again"
+    for number, row in enumerate(raw_rows(file.path), start=1):
         if not isinstance(row, dict):
             return f"{file.path}, row {number}: not an object but {row!r:.60}"
         for name, kind in endpoint.fields.items():
@@ -185,7 +201,7 @@ def first_bad_value(endpoint, file):
                 return f"{file.path}, row {number}: field {name} is missing"
             if value is not None and not is_of_type(value, kind):
                 return f"{file.path}, row {number}: field {name} must be {kind}, not {value!r:.60}"
-        if row["session_key"] != file.session_key:
+        if row.get("session_key", file.session_key) != file.session_key:
             return (
                 f"{file.path}, row {number}: field session_key is {row['session_key']}, "
                 f"but the folder is session {file.session_key}'s"
@@ -193,9 +209,39 @@ def first_bad_value(endpoint, file):
     return None
 
 
+def count_rows(path):
+    """The number of elements of a JSON array, which is never whole in memory; ValueError where the
+    file is none."""
+    if is_cut(path):
+        raise ValueError("the array has no end")
+    try:
+        sql = "select count(*) from read_json_objects($1, format = 'array')"
+        return duckdb.execute(sql, [glob.escape(str(path))]).fetchone()[0]
+    except duckdb.Error as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+
+
+def is_cut(path):
+    """Whether a JSON array lacks its end; after a comma DuckDB does not miss it."""
+    with Path(path).open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - 64))
+        return not stream.read().rstrip().endswith(b"]")
+
+
+def raw_rows(path):
+    """The elements of a JSON array one after the other, never all at once."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"select json from read_json_objects({literal(glob.escape(path))}, format = 'array')"
+        )
+        while batch := rows.fetchmany(2_000):
+            yield from (json.loads(text) for (text,) in batch)
+
+
 def is_of_type(value, kind):
-    if kind == "integer[]":
-        return isinstance(value, list) and all(v is None or is_of_type(v, "integer") for v in value)
+    if isinstance(value, list):
+        element = {"integer[]": "integer", "mixed": "double"}.get(kind)
+        return bool(element) and all(v is None or is_of_type(v, element) for v in value)
     if kind == "timestamp":
         try:
             return isinstance(value, str) and bool(datetime.fromisoformat(value))
@@ -203,8 +249,13 @@ def is_of_type(value, kind):
             return False
     if kind == "integer":
         return type(value) is int and abs(value) < 2**31
-    types = {"double": (int, float), "string": (str,), "boolean": (bool,)}[kind]
-    return type(value) in types
+    types = {
+        "double": (int, float),
+        "string": (str,),
+        "boolean": (bool,),
+        "mixed": (int, float, str),
+    }
+    return type(value) in types.get(kind, ())
 
 
 def literal(text):

@@ -10,6 +10,8 @@ import math
 import random
 from datetime import datetime, timedelta
 
+from f1_pipeline.landing import write_rows
+
 # name, team's colour by season, pace: seconds behind the best a lap
 TEAMS = {
     "McLaren": ("FF8000", 0.0),
@@ -96,7 +98,7 @@ POSITIONS_PER_LAP = 20
 
 
 class SampleApi:
-    """Answers `get` as the hosted API does, from the sessions above."""
+    """Answers as the hosted API's client does, from the sessions above."""
 
     def get(self, endpoint, filters=()):
         """Rows of `endpoint` whose fields equal the filters' values, (field, "=", value) each."""
@@ -107,8 +109,14 @@ class SampleApi:
             rows = [row for key in sorted(asked) for row in session_rows(key).get(endpoint, [])]
         return [row for row in rows if all(row.get(field) == value for field, _, value in filters)]
 
-    def close(self):
-        """Nothing is open; here because the hosted API's client has it too."""
+    def download(self, endpoint, filters, path):
+        write_rows(path, self.get(endpoint, filters))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """Nothing is open."""
 
 
 def session_rows(key):

@@ -11,6 +11,7 @@ from f1_pipeline import PipelineError
 from f1_pipeline.jsonfile import read_json, write_json
 
 LOG_TAIL = 1_000  # characters
+terminal = None  # where the run's own output goes, once this process writes to a log
 
 
 @contextlib.contextmanager
@@ -48,8 +49,15 @@ def step(snakemake):
         )
 
 
+def announce(text):
+    """Tell the person, or cron's mail, who started the run."""
+    os.write(terminal or 2, f"{text}\n".encode())
+
+
 def redirect(log):
     """Send this process's output, that of its libraries included, to a log of its own."""
+    global terminal
+    terminal = os.dup(2)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
     with log.open("a") as stream:  # appending, for dbt's process writes to it too

@@ -8,13 +8,7 @@ import duckdb
 
 from f1_pipeline import PipelineError
 from f1_pipeline.endpoints import Endpoint
-from f1_pipeline.reader import (
-    COLUMN_TYPES,
-    check_rows,
-    refusal,
-    typed_select,
-    unknown_fields,
-)
+from f1_pipeline.reader import check_rows, refusal, typed_select, unknown_fields
 
 BRONZE = "bronze_raw"
 
@@ -56,7 +50,7 @@ class DuckDBConnection:
 
     def loaded(self, endpoint: Endpoint):
         """What bronze holds: {session_key: (file digest, rows, loaded at in POSIX seconds)}."""
-        fields = ", ".join(f"{name} {COLUMN_TYPES[t]}" for name, t in endpoint.fields.items())
+        fields = ", ".join(f"{name} {kind}" for name, kind in endpoint.columns.items())
         self.connection.execute(f"create schema if not exists {BRONZE}")
         self.connection.execute(
             f"""create table if not exists {BRONZE}.{endpoint.table} (
