@@ -14,7 +14,7 @@ SNAKEMAKE = sorted(set(re.findall(r"`(snakemake [^`]*)`", README)) | {"snakemake
 @pytest.mark.parametrize("command", [c for c in SNAKEMAKE if "unlock" not in c and "<" not in c])
 def test_snakemake_commands(built_once, command):
     arguments = shlex.split(command)[1:]
-    (built_once.folder / "monaco.yaml").write_text("extract: {num_sessions: 2}")
+    (built_once.folder / "italy.yaml").write_text("extract: {num_sessions: 2}")
     built_once.run("--dry-run", *arguments)
 
 
