@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow check format bench report clean
+.PHONY: help env demo test test-slow test-databricks check format bench report clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,10 +26,13 @@ demo: env  ## build the whole pipeline offline on synthetic sessions (under 3 mi
 	@$(BIN)/python scripts/show_built.py data/demo
 
 test: env  ## run all tests but the slow ones (under 8 minutes)
-	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/pytest -n auto -m "not slow and not databricks"
 
 test-slow: env  ## run the slow tests
 	$(BIN)/pytest -m slow
+
+test-databricks: env  ## run the whole pipeline on the workspace that DATABRICKS_HOST names
+	$(BIN)/pytest -m databricks -rs
 
 check: env  ## what the formatters and linters say
 	$(BIN)/ruff check .

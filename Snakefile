@@ -19,9 +19,6 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 validate(config, f"{workflow.basedir}/config/config.schema.yaml")
 
-if config["warehouse"] == "databricks":
-    raise WorkflowError("warehouse: databricks can't be loaded yet; set warehouse: duckdb")
-
 DATA = config["paths"]["data"]
 LANDING = config["paths"].setdefault("landing", f"{DATA}/landing")
 config["paths"].setdefault("warehouse", f"{DATA}/warehouse/dev_f1_data_analytics.duckdb")
@@ -54,6 +51,7 @@ include: "rules/bronze.smk"
 include: "rules/silver.smk"
 include: "rules/gold.smk"
 include: "rules/report.smk"
+include: "rules/warehouse.smk"
 
 
 localrules:

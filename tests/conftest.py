@@ -1,5 +1,6 @@
 """A copy of the pipeline in a folder of its own, driven as a user would, and a place to keep it."""
 
+import contextlib
 import json
 import os
 import re
@@ -43,10 +44,15 @@ class Project:
         return json.loads((self.data / "markers" / f"{name}.json").read_text())
 
     def query(self, sql):
+        with self.warehouse() as connection:
+            return connection.execute(sql).fetchall()
+
+    @contextlib.contextmanager
+    def warehouse(self):
         path = self.data / "warehouse" / "dev_f1_data_analytics.duckdb"
         with duckdb.connect(str(path), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
-            return connection.execute(sql).fetchall()
+            yield connection
 
     def landing(self, session_key, endpoint):
         return self.data / "landing" / str(session_key) / f"{endpoint}.json"
@@ -117,3 +123,12 @@ def project(built_once, tmp_path):
 def new_project(tmp_path):
     """A project in which nothing has run."""
     return make_project(tmp_path / "f1")
+
+
+@pytest.fixture(scope="session")
+def shared_double():
+    """The stand-in for Databricks; it takes a second to start."""
+    from databricks_double import DatabricksDouble
+
+    with DatabricksDouble() as double:
+        yield double

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from f1_pipeline import PipelineError
 from f1_pipeline.bronze import load_table, summarise
-from f1_pipeline.endpoints import endpoints
+from f1_pipeline.endpoints import Endpoint, endpoints
 from f1_pipeline.warehouse import DuckDBWarehouse
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,6 +92,18 @@ def test_receipt_depends_on_content_alone(bronze):
     laps.lay(2, [LAP | {"session_key": 2}])
     both = laps.load(receipt)
     assert laps.load() == both, "a lost receipt comes back the same, without loading again"
+
+
+def test_new_field_becomes_a_column_and_every_session_is_loaded_anew(bronze):
+    laps = bronze("laps")
+    laps.lay(1, [LAP | {"tyre": "soft"}])
+    laps.lay(2, [LAP | {"session_key": 2}])
+    laps.load()
+    old = laps.endpoint
+    laps.endpoint = Endpoint("laps", old.table, old.required, old.optional | {"tyre": "string"})
+    receipt = laps.load()
+    assert receipt["sessions"]["1"]["unknown_fields"] == {}
+    assert laps.rows("session_key, tyre") == [(1, "soft"), (2, None)]
 
 
 def test_file_that_is_gone_or_emptied_takes_its_rows_with_it(bronze):

@@ -177,9 +177,3 @@ def test_mode_none_with_an_empty_landing_says_what_to_do(new_project):
 def test_unknown_configuration_key_is_named(new_project):
     new_project.config["extract"] = {"mode": "latest", "sesions": 3}
     assert "sesions" in new_project.run(fails=True).output
-
-
-def test_warehouse_that_cannot_be_loaded_yet_is_refused_at_once(new_project):
-    new_project.config["warehouse"] = "databricks"
-    run = new_project.run(fails=True)
-    assert "set warehouse: duckdb" in run.output and not run.jobs

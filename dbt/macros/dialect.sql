@@ -1,15 +1,15 @@
 {# What DuckDB and Databricks spell differently. Timestamps are instants, shown in UTC. #}
 {% macro seconds_between(earlier, later) %}
-    {{ return(adapter.dispatch("seconds_between")(earlier, later)) }}
+    ({{ epoch_micros(later) }} - {{ epoch_micros(earlier) }}) / 1e6
 {% endmacro %}
 
-{% macro default__seconds_between(earlier, later) %}
-    (unix_micros({{ later }}) - unix_micros({{ earlier }})) / 1e6
+{% macro epoch_micros(instant) %}
+    {{ return(adapter.dispatch("epoch_micros")(instant)) }}
 {% endmacro %}
 
-{% macro duckdb__seconds_between(earlier, later) %}
-    (epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1e6
-{% endmacro %}
+{% macro default__epoch_micros(instant) %} unix_micros({{ instant }}) {% endmacro %}
+
+{% macro duckdb__epoch_micros(instant) %} epoch_us({{ instant }}) {% endmacro %}
 
 {# The wall clock, without a zone, `seconds` ahead of UTC. #}
 {% macro wall_clock(instant, seconds) %}
@@ -27,7 +27,7 @@
 {# Monday 1 to Sunday 7. #}
 {% macro iso_weekday(day) %} {{ return(adapter.dispatch("iso_weekday")(day)) }} {% endmacro %}
 
-{% macro default__iso_weekday(day) %} (weekday({{ day }}) + 1) {% endmacro %}
+{% macro default__iso_weekday(day) %} ((dayofweek({{ day }}) + 5) % 7 + 1) {% endmacro %}
 
 {% macro duckdb__iso_weekday(day) %} isodow({{ day }}) {% endmacro %}
 

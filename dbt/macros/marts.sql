@@ -14,7 +14,7 @@
 {% endmacro %}
 
 {% macro kept(mart) %}
-    {{ return(mart.incorporate(path={"identifier": mart.identifier ~ "__kept"})) }}
+    {{ return(mart.incorporate(path={"identifier": mart.identifier ~ "__kept"}, type="table")) }}
 {% endmacro %}
 
 {% macro exists(relation) %}
@@ -29,7 +29,7 @@
 {% macro keep_marts() %}
     {% for mart in marts() if exists(mart) and not exists(kept(mart)) %}
         {% do adapter.cache_added(kept(mart)) %}
-        create table {{ kept(mart) }} as select * from {{ mart }};
+        {% do run_query("create table " ~ kept(mart) ~ " as select * from " ~ mart) %}
     {% endfor %}
 {% endmacro %}
 
@@ -37,8 +37,10 @@
     {% set failed = results | selectattr("status", "in", ["error", "fail"]) | list %}
     {% for mart in marts() if exists(kept(mart)) %}
         {% if failed %}
-            create or replace table {{ mart }} as select * from {{ kept(mart) }};
+            {% do run_query(
+                "create or replace table " ~ mart ~ " as select * from " ~ kept(mart)
+            ) %}
         {% endif %}
-        drop table {{ kept(mart) }};
+        {% do adapter.drop_relation(kept(mart)) %}
     {% endfor %}
 {% endmacro %}

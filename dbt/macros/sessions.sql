@@ -65,14 +65,16 @@
         left join {{ files_of(first_source) }} as present on built.session_key = present.session_key
         where present.session_key is null
     {% endset %}
-    {% set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") %}
+    {# dbt-databricks leaves dest_columns out. #}
+    {% set columns = (
+        adapter.get_columns_in_relation(target) | map(attribute="quoted") | join(", ")
+    ) %}
     {{ return(adapter.dispatch("replace_sessions")(target, new, keys_of(stale), columns)) }}
 {% endmacro %}
 
 {# As texts, for the formatter knows neither statement. #}
 {% macro default__replace_sessions(target, new, keys, columns) %}
-    {{ "insert into " ~ target ~ " (" ~ columns ~ ")" }}
-    {{ "replace where session_key in (" ~ keys ~ ")" }}
+    {{ "insert into " ~ target ~ " replace where session_key in (" ~ keys ~ ")" }}
     {{ "select " ~ columns ~ " from " ~ new }}
 {% endmacro %}
 

@@ -57,7 +57,7 @@ def is_changed(file, state):
         file.scan()
         return True
     digest, _, loaded_at = state
-    return file.modified >= loaded_at and file.scan().digest != digest
+    return file.scan().digest != digest if file.modified >= loaded_at or not digest else False
 
 
 def summarise(receipts):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from f1_pipeline import PipelineError, dbt_process
 from f1_pipeline.jsonfile import read_json
-from f1_pipeline.warehouse import open_warehouse
+from f1_pipeline.warehouse import open_warehouse, schema
 
 PROJECT = Path(__file__).parents[2] / "dbt"
 SCHEMAS = {
@@ -71,7 +71,7 @@ def summarise(layer, run_results):
     kinds = [(r["unique_id"].split(".")[0], r["status"]) for r in run_results["results"]]
     tests = Counter(status for kind, status in kinds if kind == "test")
     return {
-        "schema": SCHEMAS[layer],
+        "schema": schema(SCHEMAS[layer]),
         "models_count": sum(kind == "model" for kind, _ in kinds),
         "tests_passed": tests["pass"],
         "tests_warned": tests["warn"],

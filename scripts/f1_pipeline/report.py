@@ -6,6 +6,8 @@ from pathlib import Path
 
 import altair
 
+from f1_pipeline.warehouse import schema
+
 LEADERBOARD = {
     "position": "Pos",
     "driver_number": "No",
@@ -118,16 +120,17 @@ def draw(warehouse, leaderboards, charts, summaries):
     """Write a leaderboard, its chart and a driver summary for each session with laps."""
     for folder in (leaderboards, charts, summaries):
         Path(folder).mkdir(parents=True)
-    marts = "default_gold_analytics"
+    marts = schema("default_gold_analytics")
     with warehouse.connect(read_only=True) as connection:
         board = connection.frame(
             f"select * from {marts}.session_leaderboard order by session_key, position"
         )
         drivers = connection.frame(
-            f"""select summary.*, year, circuit_short_name
+            f"""select summary.*, sessions.year, sessions.circuit_short_name
                 from {marts}.driver_session_summary as summary
-                inner join {marts}.dim_sessions using (session_key)
-                order by session_key, fastest_lap nulls last, driver_number"""
+                inner join {marts}.dim_sessions as sessions
+                    on summary.session_key = sessions.session_key
+                order by summary.session_key, fastest_lap nulls last, driver_number"""
         )
     for _, rows in board.groupby("session_key"):
         first = next(rows.itertuples())

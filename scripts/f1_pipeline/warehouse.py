@@ -1,4 +1,8 @@
-"""The warehouse behind one small interface: nothing outside this module knows which one it is."""
+"""The warehouse behind one small interface: who opens one does not ask which one it is.
+
+A warehouse has `target` and `dbt_environment`, what dbt must know of it; `connect()`, which yields
+a connection with `loaded`, `replace_sessions`, `frame` and `optimize`; and `check()`.
+"""
 
 import contextlib
 import os
@@ -10,7 +14,23 @@ from f1_pipeline import PipelineError
 from f1_pipeline.endpoints import Endpoint
 from f1_pipeline.reader import check_rows, refusal, typed_select, unknown_fields
 
-BRONZE = "bronze_raw"
+
+def schema(name):
+    """A schema's name in the warehouse; F1_SCHEMA_PREFIX sets a trial's schemas apart."""
+    return os.environ.get("F1_SCHEMA_PREFIX", "") + name
+
+
+BRONZE = schema("bronze_raw")
+OWN_COLUMNS = {"_source_file": "VARCHAR", "_file_digest": "VARCHAR", "_loaded_at": "TIMESTAMPTZ"}
+
+
+def open_warehouse(config):
+    """The warehouse the configuration names."""
+    if config["warehouse"] == "databricks":
+        from f1_pipeline.databricks_warehouse import DatabricksWarehouse  # takes a second
+
+        return DatabricksWarehouse(config["databricks"]["target"])
+    return DuckDBWarehouse(os.path.expandvars(config["paths"]["warehouse"]))
 
 
 class DuckDBWarehouse:
@@ -25,6 +45,12 @@ class DuckDBWarehouse:
     def dbt_environment(self):
         """Environment variables that dbt's profile reads."""
         return {"F1_DUCKDB_PATH": str(self.path.absolute())}
+
+    def check(self):
+        """Yields what works, one line each; raises PipelineError at what does not."""
+        with self.connect() as connection:
+            connection.connection.execute(f"create schema if not exists {BRONZE}")
+        yield f"{self.path} can be written"
 
     @contextlib.contextmanager
     def connect(self, read_only=False):
@@ -50,15 +76,20 @@ class DuckDBConnection:
 
     def loaded(self, endpoint: Endpoint):
         """What bronze holds: {session_key: (file digest, rows, loaded at in POSIX seconds)}."""
-        fields = ", ".join(f"{name} {kind}" for name, kind in endpoint.columns.items())
+        table, wanted = f"{BRONZE}.{endpoint.table}", endpoint.columns | OWN_COLUMNS
+        columns = ", ".join(f"{name} {kind}" for name, kind in wanted.items())
         self.connection.execute(f"create schema if not exists {BRONZE}")
-        self.connection.execute(
-            f"""create table if not exists {BRONZE}.{endpoint.table} (
-                {fields}, _source_file VARCHAR, _file_digest VARCHAR, _loaded_at TIMESTAMPTZ)"""
-        )
+        self.connection.execute(f"create table if not exists {table} ({columns})")
+        present = {row[0] for row in self.connection.execute(f"describe {table}").fetchall()}
+        if missing := wanted.keys() - present:
+            self.connection.begin()
+            self.connection.execute(f"update {table} set _file_digest = ''")  # load it anew
+            for name in sorted(missing):
+                self.connection.execute(f"alter table {table} add column {name} {wanted[name]}")
+            self.connection.commit()
         rows = self.connection.execute(
             f"""select session_key, min(_file_digest), count(*), epoch(min(_loaded_at))
-                from {BRONZE}.{endpoint.table} group by all order by all"""
+                from {table} group by all order by all"""
         ).fetchall()
         return {key: tuple(rest) for key, *rest in rows}
 
@@ -94,6 +125,11 @@ class DuckDBConnection:
         """A query's rows as a pandas DataFrame."""
         return self.connection.execute(sql).df()
 
+    def optimize(self):
+        """Give space back; yields what was done."""
+        self.connection.execute("checkpoint")
+        yield "the file is compacted"
+
 
 def first_refusal(endpoint, files, error):
     """The refusal of the file that made DuckDB's JSON reader give up."""
@@ -106,8 +142,3 @@ def first_refusal(endpoint, files, error):
         except PipelineError as own:
             return own
     return PipelineError(str(error).splitlines()[0])
-
-
-def open_warehouse(config):
-    """The warehouse the configuration names."""
-    return DuckDBWarehouse(os.path.expandvars(config["paths"]["warehouse"]))

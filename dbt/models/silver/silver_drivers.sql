@@ -52,23 +52,30 @@ with
         where named.copy = 1
     ),
 
-    -- The team of the same person's nearest session that names one.
-    candidates as (
+    -- The same person's sessions that name a team.
+    namesakes as (
         select
             people.session_key,
             people.driver_number,
+            others.session_key as other_session_key,
             others.team_name,
             others.team_colour,
-            row_number() over (
-                partition by people.session_key, people.driver_number
-                order by
-                    abs({{ seconds_between("people.date_start", "others.date_start") }}) nulls last,
-                    others.session_key
-            ) as nearness
+            abs({{ seconds_between("people.date_start", "others.date_start") }}) as distance
         from people
         inner join
             people as others on people.driver_id = others.driver_id and others.team_name is not null
         where people.team_name is null
+    ),
+
+    -- The team of the nearest of them.
+    candidates as (
+        select
+            *,
+            row_number() over (
+                partition by session_key, driver_number
+                order by distance nulls last, other_session_key
+            ) as nearness
+        from namesakes
     ),
 
     teamed as (

@@ -67,7 +67,7 @@ with
 
     final as (
         select
-            {{ surrogate_key(["driver_id", "valid_from"]) }} as driver_key,
+            {{ surrogate_key(["driver_id", epoch_micros("valid_from")]) }} as driver_key,
             driver_id,
             cast(version_number as integer) as version_number,
             {% for column in tracked %} {{ column }},{% endfor %}

@@ -49,7 +49,7 @@ with
             summed.valid_laps,
             summed.pit_out_laps,
             summed.untimed_laps,
-            summed.valid_laps * 100.0 / summed.total_laps as valid_lap_percentage,
+            cast(summed.valid_laps as double) * 100 / summed.total_laps as valid_lap_percentage,
             summed.fastest_lap,
             summed.slowest_lap,
             summed.average_lap,
