@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow test-databricks check format bench report clean
+.PHONY: help env demo test test-slow test-databricks check format bench report schedules schedule status clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,15 @@ report: env  ## reports/f1_pipeline.html of what the last run built
 	$(BIN)/snakemake --cores 2 report $(CONFIG)
 	@mkdir -p reports
 	$(BIN)/snakemake report --report reports/f1_pipeline.html $(CONFIG)
+
+schedules: env  ## list what runs by itself, and when
+	@$(BIN)/python scripts/schedules.py
+
+schedule: env  ## switch a schedule on or off: make schedule ON=<name>, OFF=<name>
+	@$(BIN)/python scripts/schedules.py $(if $(ON),on $(ON),$(if $(OFF),off $(OFF),help))
+
+status: env  ## the state of every asset; writes reports/status.html
+	@$(BIN)/python scripts/status.py $(or $(DATA),data)
 
 clean:  ## remove what demo, tests and reports made; data/ of live runs stays
 	rm -rf data/demo reports $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,16 +1,19 @@
 """What the steps read, where it is not known before the run."""
 
+import atexit
+import subprocess
 from functools import cache
 
-from f1_pipeline import catalogue, later, progress
+from f1_pipeline import catalogue, history, later, progress
 from f1_pipeline.endpoints import extracted, loaded
-from f1_pipeline.jsonfile import read_json
+from f1_pipeline.jsonfile import read_json, write_json
 from f1_pipeline.landing import finish_all
 
 ENDPOINTS = loaded(config)
 DBT = os.path.relpath(f"{workflow.basedir}/dbt")
 CATALOGUE = f"{DATA}/catalogue"
-EXTRACTS = config["extract"]["mode"] != "none"
+ASKS = config["extract"]["ask_api"]
+EXTRACTS = config["extract"]["mode"] != "none" and (ASKS or catalogue.last(config) is not None)
 # Every target asks for it: Snakemake makes no file anew that only a finished step once needed.
 FRESH_CATALOGUE = [catalogue.current(config)] if EXTRACTS else []
 
@@ -48,7 +51,7 @@ def wanted_sessions():
         foretell()
     asked = FRESH_CATALOGUE[0].stem
     found = read_json(checkpoints.catalogue.get(asked=asked).output[0])
-    return {str(key) for key in found["wanted"]}
+    return {str(key) for key in found["wanted"] if ASKS or progress.is_fetched(config, key)}
 
 
 def wanted_receipts(wildcards):
@@ -82,8 +85,41 @@ def dbt_code(*folders):
     return shared + sorted(str(path) for paths in found for path in paths if path.is_file())
 
 
-def end_later():
-    """End the run with the status that means 'later' where the API answers paying users only."""
-    if found := later.noted(config):
-        logger.warning(later.message(found))
+def end_run(log, failed):
+    """Record the run, and end it with the status that means 'later' where the API answers paying
+    users only. With nothing in landing there is nothing else to build, and no other way to fail."""
+    put_off = later.noted(config) if not failed or not lying(*ENDPOINTS) else None
+    result = "later" if put_off else "failed" if failed else "success"
+    record_run(log, result, **(history.reason_in(log[0]) if failed and not put_off else {}))
+    if put_off:
+        logger.warning(later.message(put_off))
         raise SystemExit(later.EXIT_STATUS)
+
+
+@atexit.register
+def after_run():
+    """Snakemake calls no hook of a run that has nothing to do; and the page is written when it no
+    longer holds its lock. The runner of schedules writes it itself."""
+    log = workflow.logger_manager.get_logfile() if workflow.executor_plugin else []
+    if log and not workflow.dryrun:
+        if "Nothing to be done" in Path(log[0]).read_text():
+            record_run(log, "nothing")
+        elif config["status_page"] and history.trigger() == "by_hand":
+            script = f"{workflow.basedir}/scripts/status.py"
+            command = [*shlex.split(sys.executable), script, DATA, config["status_page"]]
+            subprocess.run(command, stdout=subprocess.DEVNULL)
+
+
+def record_run(log, result, **reason):
+    as_known = config | {"extract": config["extract"] | {"ask_api": False}}
+    write_json(history.folder_of(DATA) / ".config.json", as_known)
+    started = float(os.environ["F1_RUN_STARTED"])
+    history.write(
+        DATA,
+        target=" ".join(workflow.dag_settings.targets) or "f1_pipeline",
+        started=started,
+        result=result,
+        steps=history.steps_of(DATA, log[0], started, result),
+        log=os.path.relpath(log[0]),
+        **reason,
+    )

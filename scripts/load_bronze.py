@@ -17,7 +17,8 @@ if __name__ == "__main__":
         last = receipt_path.with_name(f".{receipt_path.name}")
         known = read_json(last) if last.exists() else None
         with open_warehouse(snakemake.config).connect() as connection:
-            receipt = load_table(connection, endpoint, snakemake.input, known)
+            anew = snakemake.config["dbt"]["full_refresh"]
+            receipt = load_table(connection, endpoint, snakemake.input, known, anew)
         write_json(last, receipt)
         write_json(receipt_path, receipt)
         print(f"{receipt['table']}: {receipt['rows']} rows of {len(receipt['sessions'])} sessions")

@@ -23,7 +23,11 @@ class Project:
     def __init__(self, folder):
         self.folder = folder
         self.data = folder / "data"
-        self.config = {"source": "sample", "extract": {"mode": "oldest", "num_sessions": 2}}
+        self.config = {
+            "source": "sample",
+            "extract": {"mode": "oldest", "num_sessions": 2},
+            "status_page": "",
+        }
 
     def run(self, *arguments, fails=False, status=None):
         """Run Snakemake; returns its output as `Run`. Its exit status must be as expected: 0, any

@@ -16,6 +16,7 @@ EXTRACT = {
     "filters": {"session_type": [], "country": [], "circuit": [], "meeting": []},
     "endpoints": ["sessions", "drivers", "laps", "location"],
     "revision_hours": [1, 6, 48],
+    "ask_api": True,
     "catalogue_max_age_minutes": 30,
 }
 

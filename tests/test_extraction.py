@@ -313,7 +313,7 @@ def test_processes_share_one_limit(tmp_path, monkeypatch):
 def test_300_requests_by_four_processes_keep_both_limits_and_waste_no_time(tmp_path, monkeypatch):
     """Two full minutes and half of a third: what the windows allow, and not a tenth more."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with OpenF1Server(per_second=12, per_minute=120) as server:
-        took = ask_in_processes(server, 4, 12, 120, 75)
+    with OpenF1Server(per_second=30, per_minute=120) as server:
+        took = ask_in_processes(server, 4, 30, 120, 75)
         assert [status for _, _, status in server.requests] == [200] * 300
-    assert 120 < took < 1.1 * (120 + 60 / 12)
+    assert 120 < took < 1.1 * (120 + 60 / 30)

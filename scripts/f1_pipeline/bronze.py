@@ -12,17 +12,18 @@ from f1_pipeline.warehouse import BRONZE
 BATCH = 64  # files a transaction: a first load of many seasons is kept in pieces
 
 
-def load_table(connection, endpoint, paths, last_receipt=None):
+def load_table(connection, endpoint, paths, last_receipt=None, anew=False):
     """Bring one bronze table of an open warehouse to the content of the landing files `paths`.
 
     Returns the receipt {table, rows, sessions: {session_key: {file, digest, rows,
     unknown_fields}}}. It depends on the files' content alone, so loading the same content again
-    gives the same receipt; `last_receipt` only saves looking for unknown fields twice.
+    gives the same receipt; `anew` loads also what is loaded; `last_receipt` only saves looking for
+    unknown fields twice.
     """
     started = time.time()
     files = [LandingFile(path) for path in paths]
     loaded = connection.loaded(endpoint)
-    changed = [file for file in files if is_changed(file, loaded.get(file.session_key))]
+    changed = [f for f in files if is_changed(f, None if anew else loaded.get(f.session_key))]
     gone = sorted(loaded.keys() - {file.session_key for file in files})
     unknown = {}
     for start in range(0, max(len(changed), 1), BATCH):

@@ -15,6 +15,7 @@ from f1_pipeline.endpoints import extracted
 from f1_pipeline.jsonfile import read_json, write_json
 from f1_pipeline.selection import select
 
+WISH = ("mode", "num_sessions", "year", "session_keys", "filters", "endpoints", "revision_hours")
 STAMP = "%Y%m%dT%H%M%SZ"
 AROUND = timedelta(minutes=30)  # that long before and after a session only paying users are served
 
@@ -23,6 +24,8 @@ def current(config):
     """The path of the catalogue to use: one that answers the configuration's wish, is young enough
     and whole, else a new one. A name says when the API was asked, and a digest of the wish."""
     path = last(config)
+    if path and not config["extract"]["ask_api"]:
+        return path
     max_age = timedelta(minutes=config["extract"]["catalogue_max_age_minutes"])
     if path:
         asked_at = datetime.strptime(path.stem.split("-")[0], STAMP).replace(tzinfo=UTC)
@@ -39,7 +42,8 @@ def last(config):
 
 
 def digest_of(config):
-    wish = [config["source"], config["openf1"]["base_url"], config["extract"]]
+    extract = {key: config["extract"][key] for key in WISH}
+    wish = [config["source"], config["openf1"]["base_url"], extract]
     return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -11,6 +11,7 @@ from f1_pipeline import PipelineError
 from f1_pipeline.jsonfile import read_json, write_json
 
 LOG_TAIL = 1_000  # characters
+KEPT_LOGS = 3  # of earlier runs, beside the newest: <log>.1 and so on
 terminal = None  # where the run's own output goes, once this process writes to a log
 
 
@@ -59,6 +60,10 @@ def redirect(log):
     global terminal
     terminal = os.dup(2)
     log.parent.mkdir(parents=True, exist_ok=True)
+    for age in range(KEPT_LOGS, 0, -1):
+        newer = log.with_name(f"{log.name}.{age - 1}") if age > 1 else log
+        if newer.exists():
+            newer.replace(log.with_name(f"{log.name}.{age}"))
     log.write_text("")
     with log.open("a") as stream:  # appending, for dbt's process writes to it too
         sys.stdout.flush()
