@@ -111,15 +111,18 @@ def after_run():
 
 
 def record_run(log, result, **reason):
-    as_known = config | {"extract": config["extract"] | {"ask_api": False}}
-    write_json(history.folder_of(DATA) / ".config.json", as_known)
     started = float(os.environ["F1_RUN_STARTED"])
-    history.write(
-        DATA,
-        target=" ".join(workflow.dag_settings.targets) or "f1_pipeline",
-        started=started,
-        result=result,
-        steps=history.steps_of(DATA, log[0], started, result),
-        log=os.path.relpath(log[0]),
-        **reason,
-    )
+    as_known = config | {"extract": config["extract"] | {"ask_api": False}}
+    try:
+        write_json(history.folder_of(DATA) / ".config.json", as_known)
+        history.write(
+            DATA,
+            target=" ".join(workflow.dag_settings.targets) or "f1_pipeline",
+            started=started,
+            result=result,
+            steps=history.steps_of(DATA, log[0], started, result),
+            log=os.path.relpath(log[0]),
+            **reason,
+        )
+    except OSError as error:  # a full disk, say: the run's own error matters more
+        logger.warning(f"The run could not be recorded: {error}")

@@ -78,6 +78,7 @@ def test_corrected_answer_flows_to_the_marts_and_an_unchanged_one_triggers_nothi
     assert live.at(49.2).run().did_nothing
 
 
+@pytest.mark.slow
 def test_no_rows_are_asked_for_again_at_the_next_revision(live, api):
     api.changes["location"] = lambda _: []
     live.at(0.5).run("extraction")
@@ -213,6 +214,7 @@ def test_dry_run_and_run_say_what_the_extraction_takes(live):
     assert "8 sessions wanted, 1 to fetch: about 3 requests" in live.run("-n").output
 
 
+@pytest.mark.slow
 def test_secrets_stand_in_no_file(live, api, monkeypatch):
     monkeypatch.setenv("OPENF1_USERNAME", "lella")
     monkeypatch.setenv("OPENF1_PASSWORD", "s3cret-pass")

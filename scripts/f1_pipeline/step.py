@@ -32,6 +32,12 @@ def step(snakemake):
     except PipelineError as error:
         print(f"ERROR: {error}", flush=True)
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder that is not ours
+        if error.filename is None and error.strerror is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"ERROR: {where}{error.strerror}: put it right, and run again", flush=True)
+        sys.exit(1)
     if marker := snakemake.output.get("marker"):
         sys.stdout.flush()
         content = {"inputs": [str(path) for path in snakemake.input], **metadata}
