@@ -111,7 +111,7 @@ def after_run():
 
 
 def record_run(log, result, **reason):
-    started = float(os.environ["F1_RUN_STARTED"])
+    started = history.run_started()
     as_known = config | {"extract": config["extract"] | {"ask_api": False}}
     try:
         write_json(history.folder_of(DATA) / ".config.json", as_known)

@@ -56,6 +56,11 @@ def write(data, **run):
     return run
 
 
+def run_started():
+    """When the run that this process belongs to was started, in POSIX seconds."""
+    return float(os.environ["F1_RUN_STARTED"])
+
+
 def trigger():
     """The schedule that started this run, or 'by_hand'."""
     return os.environ.get("F1_TRIGGER", "by_hand")

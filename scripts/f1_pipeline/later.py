@@ -1,11 +1,10 @@
 """A session is live and the API serves paying users only: the run fetches no more, builds what it
 has, and ends with an exit status that means 'later'."""
 
-import os
 from datetime import datetime
 from pathlib import Path
 
-from f1_pipeline import catalogue, clock
+from f1_pipeline import catalogue, clock, history
 from f1_pipeline.jsonfile import read_json, write_json
 
 EXIT_STATUS = 75  # EX_TEMPFAIL of sysexits.h
@@ -28,7 +27,7 @@ def note(config):
 def noted(config):
     """What a job of this very run has noted, None where the API answers."""
     file = file_of(config)
-    started = float(os.environ["F1_RUN_STARTED"])
+    started = history.run_started()
     return read_json(file) if file.exists() and file.stat().st_mtime >= started else None
 
 

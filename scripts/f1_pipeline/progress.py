@@ -1,11 +1,10 @@
 """How much of the extraction is left: sessions, requests, and the time the limits leave no way
 around."""
 
-import os
 import time
 from pathlib import Path
 
-from f1_pipeline import catalogue
+from f1_pipeline import catalogue, history
 from f1_pipeline.endpoints import extracted
 from f1_pipeline.jsonfile import read_json
 
@@ -64,7 +63,7 @@ def standing(config, wanted):
     left = pending(config, wanted)
     if not left:
         return f"{len(wanted)} of {len(wanted)} done"
-    started = float(os.environ["F1_RUN_STARTED"])
+    started = history.run_started()
     done = [
         key
         for key in set(wanted) - set(left)
