@@ -437,7 +437,8 @@ def test_states_are_those_snakemake_decides_by(scheduled):
 
 PROBE = """<script>addEventListener('load', () => { document.title = JSON.stringify({
   overflow: document.documentElement.scrollWidth - innerWidth,
-  links: [...document.querySelectorAll('.lineage a')].map(a => !!document.querySelector(a.hash)),
+  links: [...document.querySelectorAll('.lineage a')].map(
+    a => !!document.querySelector(`details ${a.hash}`)),
   contrast: [...document.querySelectorAll('.state')].map(s => getComputedStyle(s).color),
   outside: document.querySelectorAll('[src], link[href]').length}) })</script>"""
 

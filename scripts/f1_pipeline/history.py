@@ -9,9 +9,10 @@ of done, up to date, failed, not run or skipped.
 import os
 import re
 import time
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 
+from f1_pipeline import clock
 from f1_pipeline.jsonfile import read_json, write_json
 
 KEPT = 200  # runs of each trigger, and Snakemake's logs
@@ -35,12 +36,14 @@ def folder_of(data):
 
 def write(data, **run):
     """Write a run's record; returns it. What is old of the same trigger, and old logs, go."""
-    started = datetime.fromtimestamp(run.pop("started"), UTC)
+    took = time.time() - run.pop("started")
+    ended = clock.now()
+    started = ended - timedelta(seconds=took)
     run = {
         "trigger": trigger(),
         "started_at": started.isoformat(timespec="seconds"),
-        "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "duration_seconds": round(time.time() - started.timestamp(), 1),
+        "ended_at": ended.isoformat(timespec="seconds"),
+        "duration_seconds": round(took, 1),
         **run,
     }
     folder = folder_of(data)
@@ -90,16 +93,23 @@ def steps_of(data, log, started, result):
             state = "done"
         else:
             state = "up to date"
-        steps[asset] = {"state": state} | (figures(marker) if state == "done" else {})
+        steps[asset] = {"state": state} | (
+            figures(data, marker, started) if state == "done" else {}
+        )
     return steps
 
 
-def figures(marker):
-    """A marker's duration, rows and tests."""
+def figures(data, marker, started):
+    """A marker's rows and tests, and how long the asset took: with the jobs it sums up."""
     content = read_json(marker)
+    jobs = {"api_extracted_data": "extract_session", "bronze_tables_loaded": "load_bronze"}
+    took = content["duration_seconds"]
+    for path in Path(data, "benchmarks", jobs.get(marker.stem, "-")).glob("*.tsv"):
+        if path.stat().st_mtime >= started:
+            took += benchmark_seconds(path)
     tests = {k.removeprefix("tests_"): v for k, v in content.items() if k.startswith("tests_")}
     rows = content.get("rows_total")
-    found = {"duration_seconds": content["duration_seconds"]}
+    found = {"duration_seconds": round(took, 3)}
     return (
         found | ({"rows": rows} if rows is not None else {}) | ({"tests": tests} if tests else {})
     )
@@ -117,3 +127,9 @@ def reason_in(log):
         "reason": "\n".join(dict.fromkeys(own))[-REASON:],
         "step_log": logs[0] if logs else None,
     }
+
+
+def benchmark_seconds(path):
+    """Wall-clock seconds from a rule's benchmark file, None where there is none."""
+    path = Path(path)
+    return float(path.read_text().splitlines()[1].split("\t")[0]) if path.exists() else None

@@ -66,13 +66,13 @@ def asset(data, name, planned, runs):
     logs = sorted((p for r in rules for p in (data / "logs").glob(f"{r}.log")),
                   key=lambda p: p.stat().st_mtime)  # fmt: skip
     logs += sorted((p for r in rules for p in (data / "logs" / r).glob("*.log")),
-                   key=lambda p: p.stat().st_mtime)[-3:]  # fmt: skip
+                   key=lambda p: p.stat().st_mtime)[-6:]  # fmt: skip
     return {
         "name": name,
         "title": TITLES[name],
         "state": state,
         "last_run": content.get("started_at"),
-        "duration": content.get("duration_seconds"),
+        "duration": last.get("duration_seconds", content.get("duration_seconds")),
         "rows": content.get("rows_total") or total_rows(content),
         "tests": tests,
         "metadata": {k: v for k, v in content.items() if k not in ("output_log", "inputs")},

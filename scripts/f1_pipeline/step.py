@@ -76,9 +76,3 @@ def redirect(log):
         sys.stderr.flush()
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
-
-
-def benchmark_seconds(path):
-    """Wall-clock seconds from a rule's benchmark file, None where there is none."""
-    path = Path(path)
-    return float(path.read_text().splitlines()[1].split("\t")[0]) if path.exists() else None

@@ -96,9 +96,9 @@ def unchanged(data, about):
 
 def recorded(data, started):
     """The record that the run itself has left, None where it could not."""
-    newest = next(iter(history.runs(data, 1)), None)
-    path = max(history.folder_of(data).glob("[0-9]*.json"), default=None)
-    return newest if newest and path.stat().st_mtime >= started else None
+    paths = history.folder_of(data).glob("[0-9]*.json")
+    newest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
+    return read_json(newest) if newest and newest.stat().st_mtime >= started else None
 
 
 def snakemake(*arguments, lock):
