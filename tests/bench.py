@@ -19,6 +19,7 @@ from f1_pipeline import sample
 from f1_pipeline.bronze import load_table
 from f1_pipeline.endpoints import COLUMN_TYPES, CORE, endpoints
 from f1_pipeline.warehouse import DuckDBWarehouse
+from openf1_server import OpenF1Server
 
 REPO = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -54,7 +55,8 @@ def pipeline(folder):
     """Run landing to marts; returns the seconds and the configuration's path."""
     config = folder / "bench.yaml"
     paths = {"data": str(folder / "data"), "landing": str(folder / "landing")}
-    config.write_text(yaml.safe_dump({"paths": paths, "extract": {"mode": "none"}}))
+    content = {"paths": paths, "extract": {"mode": "none"}, "status_page": ""}
+    config.write_text(yaml.safe_dump(content))
     return seconds(lambda: run("snakemake", "--cores", 2, "--configfile", config)), config
 
 
@@ -65,6 +67,22 @@ def layers(title, folder, total):
         values = path.read_text().splitlines()[1].split("\t")
         name = path.relative_to(folder / "data" / "benchmarks").with_suffix("")
         print(f"| {name} | {float(values[0]):.2f} | {values[2]} |")
+
+
+def large_session(folder):
+    """Fetch and load a session of 700,000 positions; the memory of both may reach 300 MB."""
+    rows = sample.race(91002, location_rows=700_000)
+    limits = {"requests_per_second": 1000, "requests_per_minute": 10_000}
+    with OpenF1Server(rows=lambda endpoint, _: rows.get(endpoint, [])) as server:
+        content = {
+            "paths": {"data": str(folder / "data")},
+            "openf1": {"base_url": server.url} | limits,
+            "status_page": "",
+        }
+        config = folder / "bench.yaml"
+        config.write_text(yaml.safe_dump(content))
+        command = ("snakemake", "--cores", 2, "bronze", "--configfile", config)
+        layers("700,000 positions, API to bronze", folder, seconds(lambda: run(*command)))
 
 
 def ratio(title, value, base, limit):
@@ -104,6 +122,9 @@ def main():
         layers("Small: nine sample sessions, landing to marts", small, total)
         total, config = pipeline(race)
         layers("A race: 20 cars, 60 laps, 500,000 positions, landing to marts", race, total)
+
+        (large := Path(name, "large")).mkdir()
+        large_session(large)
 
         one = Path(name, "one")
         one.mkdir()
