@@ -415,6 +415,7 @@ def gather(project):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_states_are_those_snakemake_decides_by(scheduled):
     assert gather(scheduled) == ["up to date"] * 5
     mend = spoil(scheduled)

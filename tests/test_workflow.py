@@ -4,6 +4,7 @@ import json
 import os
 
 import jsonschema
+import pytest
 from conftest import REPO
 
 BELOW_BRONZE = {"build_gold_core": 1, "build_gold_marts": 1, "build_silver": 1, "mark_bronze": 1}
@@ -123,6 +124,7 @@ def raise_revision(entry):
     entry.write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_full_refresh_gives_identical_tables(project):
     project.config["extract"]["num_sessions"] = 3
     project.run()
