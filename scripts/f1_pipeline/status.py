@@ -31,7 +31,7 @@ def gather(data):
         "now": clock.now(),
         "data": str(data),
         "assets": [asset(data, name, planned, runs) for name in history.ASSETS],
-        "runs": bars(runs[:SHOWN_RUNS]),
+        "runs": bars([run for run in runs if run["result"] != "nothing"][:SHOWN_RUNS]),
         "schedules": schedule_rows(runs),
         "sessions": sessions(data),
     }
