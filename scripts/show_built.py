@@ -8,6 +8,7 @@ from f1_pipeline.warehouse import DuckDBWarehouse
 
 NEXT = """
 Look at it:
+  reports/demo_status.html                             the state of every asset, with logs
   make report CONFIG="--configfile config/demo.yaml"   reports/f1_pipeline.html, with charts
   .venv/bin/python -c "import duckdb; duckdb.connect('{warehouse}', read_only=True).sql(
     'from default_gold_analytics.session_leaderboard').show()"
