@@ -6,17 +6,21 @@ import random
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
-from conftest import make_project
+from conftest import make_project, project_environment
 from test_workflow import tables
+
+DBT = "f1_pipeline.dbt_process"
 
 
 def start(project):
     return subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "test.yaml"],
         cwd=project.folder,
+        env=project_environment(project),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -35,15 +39,11 @@ def kill(process):
     process.communicate()
 
 
-def dbt_processes(project):
-    found = []
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        command = process.info["cmdline"] or []
-        if "f1_pipeline.dbt_process" in command and str(project.folder) in str(
-            (process.info["environ"] or {}).get("F1_DUCKDB_PATH")
-        ):
-            found.append(process)
-    return found
+def at_work(project, called=""):
+    """The processes of a run: the runner, Snakemake, its jobs, and dbt's, so `called` or any."""
+    found = psutil.process_iter(["cwd", "cmdline"])
+    here = [p for p in found if Path(p.info["cwd"] or "/").is_relative_to(project.folder)]
+    return [p for p in here if called in " ".join(p.info["cmdline"] or ())]
 
 
 @pytest.mark.slow
@@ -56,8 +56,8 @@ def test_killed_at_random_moments(tmp_path, built_once):
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=chance.uniform(1, 15))
         kill(process)
-        psutil.wait_procs(dbt_processes(project), timeout=20)
-        assert not dbt_processes(project), "dbt's process ends with its run"
+        _, alive = psutil.wait_procs(at_work(project), timeout=20)
+        assert not alive, "dbt's process ends with its run"
         project.run("--unlock")
     project.run()
     assert project.run().did_nothing
@@ -75,18 +75,31 @@ def comparable(project, without):
     }
 
 
-def test_dbt_process_that_was_killed_is_named_and_started_again(project):
+def start_building(project):
+    """A run that has dbt at work."""
     (project.data / "markers" / "silver_tables_built.json").unlink()
     project.run("--dry-run")
     process = start(project)
-    while not (found := dbt_processes(project)):
+    while not at_work(project, DBT):
         assert process.poll() is None
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.05)
-    psutil.wait_procs(found, timeout=0)
-    for victim in found:
+    return process
+
+
+def test_dbt_process_that_was_killed_is_named_and_started_again(project):
+    process = start_building(project)
+    for victim in at_work(project, DBT):
         victim.kill()
     output, _ = process.communicate()
     assert process.returncode != 0
     assert "dbt" in output and "ERROR:" in output and "Traceback" not in output
     assert project.run().jobs == {"build_gold_core": 1, "build_gold_marts": 1, "build_silver": 1}
+
+
+def test_jobs_of_a_killed_run_end(project):
+    process = start_building(project)
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(at_work(project), timeout=30)
+    assert not alive

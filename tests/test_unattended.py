@@ -6,7 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,13 +14,14 @@ import time
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import duckdb
 import psutil
 import pytest
 import yaml
 from aiosmtpd.controller import Controller
 from conftest import make_project, project_environment
 from openf1_server import OpenF1Server
-from test_kill import comparable, dbt_processes
+from test_kill import at_work, comparable
 from test_workflow import lay_session
 
 SENSOR, DAILY, HOURLY = "new_session_file_sensor", "daily_f1_pipeline", "hourly_api_extraction"
@@ -176,8 +176,8 @@ def test_failed_run_is_told_once_with_what_to_do_and_so_is_its_recovery(schedule
         record = tick(scheduled, status=1, **alerts)
         assert record["result"] == "failed"
         assert states(record) == ["up to date", "failed", "not run", "not run", "not run"]
-        assert tick(scheduled, **alerts)["result"] == "nothing", "not built and told again"
-        assert len(mail.messages) == len(received) == 1
+        assert tick(scheduled, status=1, **alerts)["result"] == "failed", "tried again"
+        assert len(mail.messages) == len(received) == 1, "and not told again"
         mend()
         assert tick(scheduled, **alerts)["result"] == "success"
     failure, recovery = received
@@ -321,14 +321,6 @@ def test_cron_runs_an_enabled_schedule(scheduled):
 # Recovery
 
 
-def victims(project, process):
-    """The processes of a run: the runner, Snakemake, its jobs, and dbt's."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return [process, *psutil.Process(process.pid).children(recursive=True),
-                *dbt_processes(project)]  # fmt: skip
-    return [process]
-
-
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_are_recovered_by_the_next_ticks(tmp_path, built_once):
     chance = random.Random(5)
@@ -348,20 +340,31 @@ def test_twenty_kills_at_random_moments_are_recovered_by_the_next_ticks(tmp_path
         )
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=chance.uniform(0.5, 7))
-        everyone = victims(project, process)
-        chosen = everyone if chance.random() < 0.5 else [chance.choice(everyone)]
+        everyone = at_work(project)
+        chosen = everyone if chance.random() < 0.5 else everyone and [chance.choice(everyone)]
         for victim in chosen:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim.pid, signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL or len(everyone) > 1
-        for other in everyone[1:]:  # what went on without its runner ends first
             with contextlib.suppress(psutil.NoSuchProcess):
-                psutil.Process(other.pid).wait(timeout=120)
+                victim.kill()
+        killed += bool(chosen)
+        process.wait()
+        while others := at_work(project):  # what went on without its runner ends first
+            _, alive = psutil.wait_procs(others, timeout=120)
+            assert not alive
     assert killed >= 5
     assert tick(project, DAILY)["result"] in ("success", "nothing")
     assert project.run("--configfile", "config/offline.yaml").did_nothing
     without = ("_loaded_at", "_source_file")
     assert comparable(project, without) == comparable(built_once, without)
+
+
+@pytest.mark.slow
+def test_sensor_completes_what_a_held_warehouse_kept_it_from(scheduled):
+    lay_session(scheduled, 77, "laps", "drivers", "sessions", "location")
+    with duckdb.connect(str(scheduled.data / "warehouse" / "dev_f1_data_analytics.duckdb")):
+        record = tick(scheduled, status=1)
+    assert "Close the program that holds it" in record["reason"]
+    assert tick(scheduled)["result"] == "success"
+    assert tick(scheduled)["result"] == "nothing"
 
 
 @pytest.mark.slow

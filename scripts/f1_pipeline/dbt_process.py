@@ -7,17 +7,16 @@ while bronze is still loading, and ends by itself as soon as the run (the Snakem
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
-import psutil
-
 from f1_pipeline import PipelineError
+from f1_pipeline.lifeline import end_with_run
 
 POLL = 0.1  # seconds
 
@@ -29,6 +28,18 @@ def folder(run):
 
 def is_started():
     return folder(os.environ["F1_RUN_PID"]).exists()
+
+
+def is_served(run):
+    """Whether a dbt process holds the lock of the run; one that was killed does not."""
+    try:
+        with (folder(run) / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def start(first, environment, log):
@@ -54,25 +65,24 @@ def invoke(arguments, environment, log):
     Returns (success, message of the exception or None). Raises PipelineError where the process
     does not start, or ends before it has answered.
     """
-    socket = str(folder(os.environ["F1_RUN_PID"]) / "socket")
-    process = None
+    run, process = os.environ["F1_RUN_PID"], None
     while True:
         try:
-            with Client(socket) as connection:
+            with Client(str(folder(run) / "socket")) as connection:
                 connection.send((arguments, environment, str(Path(log).absolute())))
                 return connection.recv()
         except (FileNotFoundError, ConnectionRefusedError):
-            if process is None or process.poll() == 0:
-                process = start([], environment, log)
-            elif process.poll():
+            if process and process.poll():
                 raise PipelineError(f"dbt does not start; see {log}") from None
+            if (process is None or process.poll() == 0) and not is_served(run):
+                process = start([], environment, log)
             time.sleep(POLL)
         except (EOFError, ConnectionError) as error:
             raise PipelineError(f"the dbt process was ended while it worked; see {log}") from error
 
 
 def serve(run, first):
-    """Run the dbt command `first`, then answer `invoke` until the process `run` is gone."""
+    """Run the dbt command `first`, then answer `invoke` until the run has ended."""
     place = folder(run)
     place.mkdir(mode=0o700, exist_ok=True)
     with (place / "lock").open("w") as lock:
@@ -80,7 +90,7 @@ def serve(run, first):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        threading.Thread(target=end_with, args=(run, place), daemon=True).start()
+        end_with_run(clean_up=lambda: shutil.rmtree(place, ignore_errors=True))
         from dbt.cli.main import dbtRunner  # takes seconds
 
         runner = dbtRunner()
@@ -102,20 +112,6 @@ def answer(listener, runner):
         result = runner.invoke(arguments)
         error = result.exception
         connection.send((result.success, None if error is None else str(error)))
-
-
-def end_with(run, place):
-    """End this process, whatever it does, once the process `run` has ended."""
-    try:
-        owner = psutil.Process(int(run))
-        while owner.is_running() and owner.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(POLL)
-    except psutil.NoSuchProcess:
-        pass
-    for file in place.iterdir():
-        file.unlink()
-    place.rmdir()
-    os._exit(0)
 
 
 if __name__ == "__main__":

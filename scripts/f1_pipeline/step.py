@@ -9,6 +9,7 @@ from pathlib import Path
 
 from f1_pipeline import PipelineError
 from f1_pipeline.jsonfile import read_json, write_json
+from f1_pipeline.lifeline import end_with_run
 
 LOG_TAIL = 1_000  # characters
 KEPT_LOGS = 3  # of earlier runs, beside the newest: <log>.1 and so on
@@ -24,6 +25,7 @@ def step(snakemake):
     output_log, the log's last 1,000 characters; a marker that says the same already is left as
     it is. A PipelineError becomes one line and exit 1.
     """
+    end_with_run()
     started, metadata = time.time(), {}
     log = Path(snakemake.log[0])
     redirect(log)

@@ -20,6 +20,7 @@ from f1_pipeline.schedules import ROOT
 
 LATER = 75  # as in f1_pipeline.later, which takes longer to import
 LOG_BYTES = 2_000_000
+FAILED = ("failed", "killed")
 
 
 def run(schedule):
@@ -51,7 +52,7 @@ def run(schedule):
             data, **about, result="killed" if status < 0 else "failed", steps={},
             reason=f"the run ended with status {status} before it could say why; see logs/cron.log",
         )  # fmt: skip
-        if seen and record["result"] != "killed":
+        if seen and record["result"] not in FAILED:  # else the next tick tries again
             write_json(noted, seen)
     write_status(data)
     return told(record, alert(data, record, schedule))
@@ -72,8 +73,15 @@ def alert(data, record, schedule):
 
     before = [r for r in history.runs(data) if r["trigger"] == schedule.name]
     before = [r for r in before if r["started_at"] < record["started_at"]]
+    last = next((r for r in before if r["result"] != "skipped"), {})
+    if schedule.watches and record["result"] in FAILED and why(last) == why(record):
+        return None  # told before; it tries again at every tick
     command = f"cd {ROOT} && {sys.executable} scripts/run_schedule.py {schedule.name}"
     return alerts.send(record, before, command)
+
+
+def why(record):
+    return record.get("result"), record.get("reason")
 
 
 def told(record, alerted=None):
@@ -81,7 +89,7 @@ def told(record, alerted=None):
     reason = f": {record['reason']}" if record.get("reason") else ""
     line = f"{record['ended_at']} {record['trigger']} {record['result']} {reason}".rstrip()
     print(f"{line}; {alerted}" if alerted else line, flush=True)
-    return 1 if record["result"] in ("failed", "killed") else 0
+    return 1 if record["result"] in FAILED else 0
 
 
 def skipped(data, about):
