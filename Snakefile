@@ -31,6 +31,10 @@ sys.executable = shlex.quote(sys.executable)
 os.environ.update(F1_RUN_PID=str(os.getpid()), F1_RUN_STARTED=str(time.time()))
 
 
+onstart:
+    begin_run(log)
+
+
 onsuccess:
     end_run(log, failed=False)
 

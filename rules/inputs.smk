@@ -4,7 +4,7 @@ import atexit
 import subprocess
 from functools import cache
 
-from f1_pipeline import catalogue, history, later, progress
+from f1_pipeline import catalogue, history, later, outcome, progress
 from f1_pipeline.endpoints import extracted, loaded
 from f1_pipeline.jsonfile import read_json, write_json
 from f1_pipeline.landing import finish_all
@@ -85,12 +85,23 @@ def dbt_code(*folders):
     return shared + sorted(str(path) for paths in found for path in paths if path.is_file())
 
 
+def target():
+    return " ".join(workflow.dag_settings.targets) or "f1_pipeline"
+
+
+def begin_run(log):
+    try:
+        history.begin(DATA, os.path.relpath(log[0]), target())
+    except OSError as error:  # a full disk, say: the steps will tell
+        logger.warning(f"The run could not be recorded: {error}")
+
+
 def end_run(log, failed):
     """Record the run, and end it with the status that means 'later' where the API answers paying
     users only. With nothing in landing there is nothing else to build, and no other way to fail."""
     put_off = later.noted(config) if not failed or not lying(*ENDPOINTS) else None
     result = "later" if put_off else "failed" if failed else "success"
-    record_run(log, result, **(history.reason_in(log[0]) if failed and not put_off else {}))
+    record_run(log, result, **(outcome.reason_in(log[0]) if failed and not put_off else {}))
     if put_off:
         logger.warning(later.message(put_off))
         raise SystemExit(later.EXIT_STATUS)
@@ -117,10 +128,10 @@ def record_run(log, result, **reason):
         write_json(history.folder_of(DATA) / ".config.json", as_known)
         history.write(
             DATA,
-            target=" ".join(workflow.dag_settings.targets) or "f1_pipeline",
+            target=target(),
             started=started,
             result=result,
-            steps=history.steps_of(DATA, log[0], started, result),
+            steps=outcome.steps_of(DATA, log[0], started, result),
             log=os.path.relpath(log[0]),
             **reason,
         )

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from f1_pipeline.bronze import summarise
-from f1_pipeline.history import benchmark_seconds
 from f1_pipeline.jsonfile import read_json
+from f1_pipeline.outcome import benchmark_seconds
 from f1_pipeline.step import step
 
 if __name__ == "__main__":

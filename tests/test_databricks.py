@@ -12,7 +12,7 @@ from decimal import Decimal
 import psutil
 import pytest
 from conftest import make_project, project_environment, snakemake_command
-from f1_pipeline import PipelineError, databricks_warehouse
+from f1_pipeline import PipelineError, databricks_connection
 from f1_pipeline.bronze import load_table
 from f1_pipeline.databricks_warehouse import DatabricksWarehouse
 from f1_pipeline.endpoints import Endpoint, endpoints
@@ -120,7 +120,7 @@ def test_large_loads_take_few_statements_and_go_up_in_parts(double, tmp_path, mo
         locations.landing.joinpath("1", "location.json").read_text() + "\n"
     )
     locations.lay(3, [row | {"x": n, "y": n % 977, "z": 1} for n in range(130_000)])
-    monkeypatch.setattr(databricks_warehouse, "PART_BYTES", "100KB")
+    monkeypatch.setattr(databricks_connection, "PART_BYTES", "100KB")
     double.statements.clear()
     locations.load()
     assert verbs(double).count("put") > 1 and verbs(double).count("insert") == 1

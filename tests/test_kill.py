@@ -1,6 +1,7 @@
 """Killed at any moment, the next run completes the work: no duplicate, no loss."""
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -97,9 +98,18 @@ def test_dbt_process_that_was_killed_is_named_and_started_again(project):
     assert project.run().jobs == {"build_gold_core": 1, "build_gold_marts": 1, "build_silver": 1}
 
 
-def test_jobs_of_a_killed_run_end(project):
+def test_jobs_of_a_killed_run_end_and_the_next_run_records_it(project):
     process = start_building(project)
     process.kill()
     process.communicate()
     _, alive = psutil.wait_procs(at_work(project), timeout=30)
     assert not alive
+    project.run("--unlock")
+    assert project.run().jobs == {"build_gold_core": 1, "build_gold_marts": 1, "build_silver": 1}
+    first, killed, last = (
+        json.loads(p.read_text()) for p in sorted((project.data / "runs").glob("[0-9]*"))
+    )
+    assert [run["result"] for run in (first, killed, last)] == ["success", "killed", "success"]
+    assert killed["steps"]["bronze_tables_loaded"]["state"] == "up to date"
+    assert killed["steps"]["silver_tables_built"]["state"] == "not run"
+    assert 0 < killed["duration_seconds"] < 60 and killed["ended_at"] < last["started_at"]

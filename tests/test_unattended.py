@@ -467,4 +467,5 @@ def test_page_in_a_browser(scheduled, tmp_path):
     told = json.loads(done.stdout.split("<title>")[1].split("</title>")[0])
     assert told["overflow"] <= 0 and told["outside"] == 0
     assert told["links"] == [True] * 5 and len(told["contrast"]) >= 10
-    assert all(word in page for word in ("up to date", "Log data/logs/", "2024 Jeddah Practice 3"))
+    assert all(word in page for word in ("up to date", "Log data/logs/", "2024 Jeddah Practice 3",
+                                         "Newest session: <strong>2024 Shanghai"))  # fmt: skip

@@ -6,7 +6,8 @@ between the load and the receipt repeats nothing and loses nothing.
 
 import time
 
-from f1_pipeline.reader import LandingFile, unknown_fields
+from f1_pipeline.reader import LandingFile
+from f1_pipeline.row_checks import unknown_fields
 from f1_pipeline.warehouse import BRONZE
 
 BATCH = 64  # files a transaction: a first load of many seasons is kept in pieces

@@ -28,10 +28,9 @@ def current(config):
         return path
     max_age = timedelta(minutes=config["extract"]["catalogue_max_age_minutes"])
     if path:
-        asked_at = datetime.strptime(path.stem.split("-")[0], STAMP).replace(tzinfo=UTC)
         found = read_json(path)
         whole = all(entry_file(config, key).exists() for key in found["wanted"])
-        if whole and not found["later"] and clock.now() - asked_at < max_age:
+        if whole and not found["later"] and clock.now() - asked_at(path) < max_age:
             return path
     return folder_of(config) / f"{clock.now().strftime(STAMP)}-{digest_of(config)}.json"
 
@@ -39,6 +38,11 @@ def current(config):
 def last(config):
     """The newest catalogue that answers the configuration's wish, None where there is none."""
     return max(folder_of(config).glob(f"*-{digest_of(config)}.json"), default=None)
+
+
+def asked_at(path):
+    """When the API gave the answer that the catalogue `path` holds."""
+    return datetime.strptime(path.stem.split("-")[0], STAMP).replace(tzinfo=UTC)
 
 
 def digest_of(config):

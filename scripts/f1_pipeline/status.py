@@ -1,13 +1,12 @@
 """The state of every asset, as Snakemake judges it, for a terminal and as one page."""
 
-import html
 import re
 import subprocess
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from f1_pipeline import PipelineError, clock, history, schedules
+from f1_pipeline import PipelineError, catalogue, clock, history, outcome, schedules
 from f1_pipeline.jsonfile import read_json, write_text
 
 TITLES = {
@@ -30,10 +29,11 @@ def gather(data):
     return {
         "now": clock.now(),
         "data": str(data),
-        "assets": [asset(data, name, planned, runs) for name in history.ASSETS],
+        "assets": [asset(data, name, planned, runs) for name in outcome.ASSETS],
         "runs": bars([run for run in runs if run["result"] != "nothing"][:SHOWN_RUNS]),
         "schedules": schedule_rows(runs),
         "sessions": sessions(data),
+        "asked": max(map(catalogue.asked_at, (data / "catalogue").glob("*.json")), default=None),
     }
 
 
@@ -56,13 +56,13 @@ def asset(data, name, planned, runs):
     content = read_json(marker) if marker.exists() else {}
     last = next((r["steps"][name] for r in runs if name in r["steps"] and
                  r["steps"][name]["state"] in ("done", "failed")), {})  # fmt: skip
-    if planned & set(history.ASSETS[name]):
+    if planned & set(outcome.ASSETS[name]):
         state = "failed" if last.get("state") == "failed" else "stale" if content else "never run"
     else:
         state = "up to date" if content else "never run"
     tests = {kind: content[f"tests_{kind}"] for kind in ("passed", "warned", "failed")
              if f"tests_{kind}" in content}  # fmt: skip
-    rules = history.ASSETS[name]
+    rules = outcome.ASSETS[name]
     logs = sorted((p for r in rules for p in (data / "logs").glob(f"{r}.log")),
                   key=lambda p: p.stat().st_mtime)  # fmt: skip
     logs += sorted((p for r in rules for p in (data / "logs" / r).glob("*.log")),
@@ -125,10 +125,15 @@ def sessions(data):
         parts = (row.get("year"), row.get("circuit_short_name"), row.get("session_name"))
         named[key] = {
             "title": " ".join(str(part) for part in parts if part),
-            "ended": row.get("date_end", "")[:16].replace("T", " "),
+            "ended": row.get("date_end"),
+            "fetched": datetime.fromtimestamp(receipt.stat().st_mtime, UTC).isoformat()
+            if (receipt := data / "markers" / "extracted" / f"{key}.json").exists()
+            else None,
             "rows": [r["sessions"].get(str(key), {}).get("rows") for r in receipts],
         }
-    return {"tables": [r["table"].removeprefix("bronze_") for r in receipts], "rows": named}
+    newest = max(named.values(), key=lambda one: one["ended"] or "", default=None)
+    tables = [r["table"].removeprefix("bronze_") for r in receipts]
+    return {"tables": tables, "rows": named, "newest": newest}
 
 
 def write_page(found, path="reports/status.html"):
@@ -152,19 +157,21 @@ def table(found):
     """The same for a terminal, a rich table."""
     from rich.table import Table
 
-    shown = Table("Asset", "State", "Last run", "Took", "Rows", "Tests", box=None)
+    shown = Table("Asset", "State", "Last run, UTC", "Took", "Rows", "Tests", box=None)
     colours = {"up to date": "green", "stale": "yellow", "failed": "red", "never run": "dim"}
     for one in found["assets"]:
         tests = ", ".join(f"{number} {kind}" for kind, number in one["tests"].items() if number)
         shown.add_row(
-            html.escape(one["title"]),
+            one["title"],
             f"[{colours[one['state']]}]{one['state']}[/]",
-            moment(one["last_run"]),
-            "-" if one["duration"] is None else f"{one['duration']} s",
+            moment(one["last_run"]).removesuffix(" UTC"),
+            "-" if one["duration"] is None else f"{one['duration']:.1f} s",
             f"{one['rows']:,}" if one["rows"] else "-",
             tests or "-",
         )
     coming = min((s["next"] for s in found["schedules"] if s["next"]), default=None)
-    shown.caption = f"Next schedule: {moment(coming)}" if coming else "No schedule is on"
+    newest = found["sessions"]["newest"]
+    shown.caption = f"Newest session: {newest['title']}\n" if newest else ""
+    shown.caption += f"Next schedule: {moment(coming)}" if coming else "No schedule is on"
     shown.caption_justify = "left"
     return shown

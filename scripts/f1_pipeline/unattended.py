@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from f1_pipeline import history
+from f1_pipeline import history, outcome
 from f1_pipeline.jsonfile import read_json, write_json
 from f1_pipeline.schedules import ROOT
 
@@ -39,6 +39,7 @@ def run(schedule):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return told(skipped(data, about))
+        history.note_killed(data)
         seen = fingerprint(paths["landing"]) if schedule.watches else None
         noted = Path(data, "runs", ".landing.json")
         if seen and (not seen["files"] or (noted.exists() and read_json(noted) == seen)):
@@ -48,6 +49,7 @@ def run(schedule):
                 return told(skipped(data, about))
             snakemake("--unlock", lock=lock)
         status = snakemake("--profile", "profiles/cron", *schedule.arguments, lock=lock)
+        history.note_killed(data)
         record = recorded(data, started) or history.write(
             data, **about, result="killed" if status < 0 else "failed", steps={},
             reason=f"the run ended with status {status} before it could say why; see logs/cron.log",
@@ -93,12 +95,12 @@ def told(record, alerted=None):
 
 
 def skipped(data, about):
-    steps = history.steps_of(data, None, about["started"], "skipped")
+    steps = outcome.steps_of(data, None, about["started"], "skipped")
     return history.write(data, **about, result="skipped", steps=steps, reason="a run is at work")
 
 
 def unchanged(data, about):
-    steps = {asset: {"state": "up to date"} for asset in history.ASSETS}
+    steps = {asset: {"state": "up to date"} for asset in outcome.ASSETS}
     return history.write(data, **about, result="nothing", steps=steps)
 
 

@@ -12,7 +12,8 @@ import duckdb
 
 from f1_pipeline import PipelineError
 from f1_pipeline.endpoints import Endpoint
-from f1_pipeline.reader import check_rows, refusal, typed_select, unknown_fields
+from f1_pipeline.reader import typed_select
+from f1_pipeline.row_checks import check_rows, refusal, unknown_fields
 
 
 def schema(name):
