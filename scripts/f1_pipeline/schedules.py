@@ -83,6 +83,21 @@ def named(name):
     return found[name]
 
 
+def ahead_of(schedule, now):
+    """The name of another one that is on, due in the same minute, and stands before it in the file:
+    that one runs. None where it may run itself."""
+    try:
+        on = enabled()
+    except PipelineError:  # no cron here
+        return None
+    for other in schedules().values():
+        if other.name == schedule.name:
+            return None
+        if other.name in on and other.is_due(now):
+            return other.name
+    return None
+
+
 def crontab():
     """The user's crontab as lines; [] where there is none."""
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from f1_pipeline import history, outcome
+from f1_pipeline import clock, history, outcome, schedules
 from f1_pipeline.jsonfile import read_json, write_json
 from f1_pipeline.schedules import ROOT
 
@@ -34,19 +34,21 @@ def run(schedule):
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))  # this run still writes there, the next one anew
     about = {"target": schedule.arguments[0], "started": started}
+    seen = fingerprint(paths["landing"]) if schedule.watches else None
+    noted = Path(data, "runs", ".landing.json")
+    if seen and (not seen["files"] or (noted.exists() and read_json(noted) == seen)):
+        return told(unchanged(data, about))
+    if other := schedules.ahead_of(schedule, clock.now()):
+        return told(skipped(data, about, f"{other} is due in this minute too"))
     with Path(data, "runs", ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return told(skipped(data, about))
+            return told(skipped(data, about, "a run is at work"))
         history.note_killed(data)
-        seen = fingerprint(paths["landing"]) if schedule.watches else None
-        noted = Path(data, "runs", ".landing.json")
-        if seen and (not seen["files"] or (noted.exists() and read_json(noted) == seen)):
-            return told(unchanged(data, about))
         if Path(".snakemake", "locks").exists() and any(Path(".snakemake", "locks").iterdir()):
             if snakemake_at_work():
-                return told(skipped(data, about))
+                return told(skipped(data, about, "a run is at work"))
             snakemake("--unlock", lock=lock)
         status = snakemake("--profile", "profiles/cron", *schedule.arguments, lock=lock)
         history.note_killed(data)
@@ -94,9 +96,9 @@ def told(record, alerted=None):
     return 1 if record["result"] in FAILED else 0
 
 
-def skipped(data, about):
+def skipped(data, about, reason):
     steps = outcome.steps_of(data, None, about["started"], "skipped")
-    return history.write(data, **about, result="skipped", steps=steps, reason="a run is at work")
+    return history.write(data, **about, result="skipped", steps=steps, reason=reason)
 
 
 def unchanged(data, about):
