@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 .PHONY: help env demo test test-slow test-databricks check format bench report schedules schedule status clean
 
 help:  ## list these targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(READY)  ## make .venv from the lock
 

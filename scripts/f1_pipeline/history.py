@@ -36,11 +36,11 @@ def note_killed(data):
     for file in folder_of(data).glob(".running-*.json"):
         run = read_json(file)
         if not is_at_work(int(file.stem.split("-")[1]), run["started"]):
+            file.unlink(missing_ok=True)
             log = Path(run["log"])
             ended = log.stat().st_mtime if log.exists() else run["started"]
             steps = outcome.steps_of(data, log, run["started"], "killed")
             write(data, **run, ended=ended, result="killed", steps=steps)
-            file.unlink()
 
 
 def is_at_work(pid, started):

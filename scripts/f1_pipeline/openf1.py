@@ -59,13 +59,13 @@ class OpenF1:
 
     def __init__(self, base_url, requests_per_second, requests_per_minute):
         self.base_url = base_url.rstrip("/")
+        self.token = Token(urljoin(self.base_url, "/token"), self._send)
         self.session = requests.Session()
         rates = binding_rates(requests_per_second, requests_per_minute)
         bucket = SQLiteBucket.init_from_file(
             rates, db_path=str(limits_file(self.base_url)), use_file_lock=True
         )
         self.limiter = Limiter(bucket)
-        self.token = Token(urljoin(self.base_url, "/token"), self._send)
 
     def get(self, endpoint, filters: Filters = ()):
         """The rows of `endpoint` that pass all `filters`, [] where there are none."""

@@ -27,9 +27,11 @@ def run(schedule):
     """Run a schedule; returns the exit status: 0 unless the run failed."""
     os.chdir(ROOT)
     os.environ["F1_TRIGGER"] = schedule.name
-    started, paths = time.time(), paths_of(schedule.arguments)
+    paths = paths_of(schedule.arguments)
     data = paths["data"]
     Path(data, "runs").mkdir(parents=True, exist_ok=True)
+    history.note_killed(data)
+    started = time.time()
     log = Path("logs", "cron.log")
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))  # this run still writes there, the next one anew
@@ -45,7 +47,6 @@ def run(schedule):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return told(skipped(data, about, "a run is at work"))
-        history.note_killed(data)
         if Path(".snakemake", "locks").exists() and any(Path(".snakemake", "locks").iterdir()):
             if snakemake_at_work():
                 return told(skipped(data, about, "a run is at work"))
