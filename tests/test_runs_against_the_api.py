@@ -64,6 +64,7 @@ def test_session_is_fetched_again_at_its_ages_and_never_afterwards(live, api):
     assert seen == [1, 0, 1, 0, 1, 1, 0, 1, 0, 0]
 
 
+@pytest.mark.slow
 def test_corrected_answer_flows_to_the_marts_and_an_unchanged_one_triggers_nothing(live, api):
     api.changes["laps"] = lambda rows: rows[:-5]
     live.at(1.2).run()
@@ -91,6 +92,7 @@ def test_no_rows_are_asked_for_again_at_the_next_revision(live, api):
     assert len(json.loads(live.landing(QUALIFYING, "location").read_text())) > 1_000
 
 
+@pytest.mark.slow
 def test_live_session_puts_the_extraction_off_and_builds_the_rest(live, api):
     """75 is EX_TEMPFAIL: what is wanted failed for now, and is worth trying again."""
     live.at(-5).config["extract"]["session_keys"] = [RACE]
