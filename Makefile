@@ -29,7 +29,7 @@ test: env  ## run all tests but the slow ones (under 8 minutes)
 	$(BIN)/pytest -n auto -m "not slow and not databricks"
 
 test-slow: env  ## run the slow tests
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n auto -m slow
 
 test-databricks: env  ## run the whole pipeline on the workspace that DATABRICKS_HOST names
 	$(BIN)/pytest -m databricks -rs
