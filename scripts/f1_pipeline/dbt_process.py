@@ -21,19 +21,19 @@ from f1_pipeline.lifeline import end_with_run
 POLL = 0.1  # seconds
 
 
-def folder(run):
-    """Where the process of one run has its socket: a short path, for a socket's has 104 bytes."""
-    return Path(tempfile.gettempdir(), f"f1-dbt-{os.getuid()}-{run}")
+def folder():
+    """Where the process of this run has its socket: a short path, for a socket's has 104 bytes."""
+    return Path(tempfile.gettempdir(), f"f1-dbt-{os.getuid()}-{os.environ['F1_RUN_PID']}")
 
 
 def is_started():
-    return folder(os.environ["F1_RUN_PID"]).exists()
+    return folder().exists()
 
 
-def is_served(run):
+def is_served():
     """Whether a dbt process holds the lock of the run; one that was killed does not."""
     try:
-        with (folder(run) / "lock").open() as lock:
+        with (folder() / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -49,7 +49,7 @@ def start(first, environment, log):
     """
     with Path(log).open("a") as stream:
         return subprocess.Popen(
-            [sys.executable, "-m", __spec__.name, os.environ["F1_RUN_PID"], json.dumps(first)],
+            [sys.executable, "-m", __spec__.name, json.dumps(first)],
             cwd=Path(__file__).parents[1],
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
@@ -65,25 +65,25 @@ def invoke(arguments, environment, log):
     Returns (success, message of the exception or None). Raises PipelineError where the process
     does not start, or ends before it has answered.
     """
-    run, process = os.environ["F1_RUN_PID"], None
+    process = None
     while True:
         try:
-            with Client(str(folder(run) / "socket")) as connection:
+            with Client(str(folder() / "socket")) as connection:
                 connection.send((arguments, environment, str(Path(log).absolute())))
                 return connection.recv()
         except (FileNotFoundError, ConnectionRefusedError):
             if process and process.poll():
                 raise PipelineError(f"dbt does not start; see {log}") from None
-            if (process is None or process.poll() == 0) and not is_served(run):
+            if (process is None or process.poll() == 0) and not is_served():
                 process = start([], environment, log)
             time.sleep(POLL)
         except (EOFError, ConnectionError) as error:
             raise PipelineError(f"the dbt process was ended while it worked; see {log}") from error
 
 
-def serve(run, first):
+def serve(first):
     """Run the dbt command `first`, then answer `invoke` until the run has ended."""
-    place = folder(run)
+    place = folder()
     place.mkdir(mode=0o700, exist_ok=True)
     with (place / "lock").open("w") as lock:
         try:
@@ -115,4 +115,4 @@ def answer(listener, runner):
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], json.loads(sys.argv[2]))
+    serve(json.loads(sys.argv[1]))

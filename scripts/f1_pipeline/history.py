@@ -3,8 +3,8 @@
 {trigger, target, started_at, ended_at, duration_seconds, result, reason, steps, log}. `result` is
 success, nothing (everything was up to date), failed, later (a session was live), skipped (another
 run was at work) or killed, which a later run records: it finds `.running-<pid>.json` without its
-process. `steps` is {asset: {state, duration_seconds, rows, tests}}, with a state
-of done, up to date, failed, not run or skipped.
+process. `steps` is {asset: {state, duration_seconds, rows, tests}}, with a state of done, up to
+date, failed, not run or skipped.
 """
 
 import os

@@ -131,7 +131,8 @@ def sessions(data):
             else None,
             "rows": [r["sessions"].get(str(key), {}).get("rows") for r in receipts],
         }
-    newest = max(named.values(), key=lambda one: one["ended"] or "", default=None)
+    ended = [one for one in named.values() if one["ended"]]  # of others no more than rows is known
+    newest = max(ended, key=lambda one: one["ended"], default=None)
     tables = [r["table"].removeprefix("bronze_") for r in receipts]
     return {"tables": tables, "rows": named, "newest": newest}
 

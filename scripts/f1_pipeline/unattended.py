@@ -18,7 +18,6 @@ from f1_pipeline import clock, history, outcome, schedules
 from f1_pipeline.jsonfile import read_json, write_json
 from f1_pipeline.schedules import ROOT
 
-LATER = 75  # as in f1_pipeline.later, which takes longer to import
 LOG_BYTES = 2_000_000
 FAILED = ("failed", "killed")
 
